@@ -1,0 +1,16 @@
+"""How a stage ends when its user can put things right: one sentence, no traceback."""
+
+import sys
+from collections.abc import Callable
+
+
+class InputError(Exception):
+    """Parameters or data that cannot be used; the message says which, why, and what would do."""
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call `main`; an `InputError` is printed to standard error and ends the process with 1."""
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"error: {error}")

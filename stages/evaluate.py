@@ -1,0 +1,163 @@
+"""Stage evaluate: every seed of every variant on the test reviews.
+
+reads   params.yaml (variants, train), data/multi_hot/ (validation, test), models/, plots/history/
+writes  metrics/metrics.json   per variant the mean over seeds and the standard deviation (_sd)
+        metrics/scores.csv     a row per variant and seed
+        data/predictions/VARIANT_{validation,test}.npy
+                               (seeds, reviews) float32 probabilities of being positive
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn import metrics
+
+from stages import network
+from stages.errors import InputError, run
+from stages.params import load_params
+from stages.storage import (
+    HISTORY,
+    METRICS,
+    MODELS,
+    MULTI_HOT,
+    PREDICTIONS,
+    SCORES,
+    Reviews,
+    read_json,
+    whole_folder,
+    write_json,
+)
+
+BATCH_SIZE = 2048  # any size gives the same figures; this one bounds the memory
+
+
+def predict(model: keras.Model, reviews: Reviews) -> tuple[NDArray[np.float32], float]:
+    """The probability of being positive for each of n reviews, (n,), and the mean loss.
+
+    The loss is the one the model was trained with, penalties included, as Keras reports it.
+    """
+    probabilities, losses = [], []
+    for multi_hot, labels in network.batches(reviews, model.input_shape[1], BATCH_SIZE):
+        outputs = model(multi_hot, training=False)
+        loss = model.compute_loss(y=labels, y_pred=outputs, training=False)
+        probabilities.append(outputs.numpy().ravel())
+        losses.append(float(loss) * len(labels))
+    return np.concatenate(probabilities), sum(losses) / len(reviews)
+
+
+def classification_scores(
+    labels: NDArray[np.uint8], probabilities: NDArray[np.float32]
+) -> dict[str, float]:
+    """How well (n,) probabilities fit (n,) labels; above 0.5 counts as positive, as in Keras.
+
+    The ROC AUC is NaN where all labels are the same; precision and recall are 0 where they would
+    divide by zero.
+    """
+    positive = probabilities > 0.5
+    (tn, fp), (fn, tp) = metrics.confusion_matrix(labels, positive, labels=[0, 1])
+    both = len(np.unique(labels)) == 2
+    return {
+        "accuracy": metrics.accuracy_score(labels, positive),
+        "precision": metrics.precision_score(labels, positive, zero_division=0),
+        "recall": metrics.recall_score(labels, positive, zero_division=0),
+        "f1": metrics.f1_score(labels, positive, zero_division=0),
+        "roc_auc": metrics.roc_auc_score(labels, probabilities) if both else np.nan,
+        "brier": float(np.mean((probabilities - labels) ** 2)),
+        "true_negatives": tn,
+        "false_positives": fp,
+        "false_negatives": fn,
+        "true_positives": tp,
+    }
+
+
+def history_scores(history: pd.DataFrame) -> dict[str, float]:
+    """From the history of one seed: accuracy where the weights were kept, best validation epoch."""
+    kept = history[history["kept"] == 1].set_index("split")["accuracy"]
+    validation = history[history["split"] == "validation"].set_index("epoch")["loss"]
+    return {
+        "train_accuracy": kept["train"],
+        "validation_accuracy": kept["validation"],
+        "best_epoch": validation.idxmin(),
+    }
+
+
+def summarize(scores: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Per variant the mean over its seeds and, with two seeds or more, the standard deviation."""
+    digits = {
+        "train_accuracy": 4,
+        "validation_accuracy": 4,
+        "test_accuracy": 4,
+        "test_loss": 4,
+        "best_epoch": 1,
+    }
+    summary = {}
+    for variant, of_seeds in scores.groupby("variant"):
+        means = {name: round(of_seeds[name].mean(), n) for name, n in digits.items()}
+        deviations = {f"{name}_sd": round(of_seeds[name].std(), n) for name, n in digits.items()}
+        summary[str(variant)] = means | (deviations if len(of_seeds) > 1 else {})
+    return summary
+
+
+def check_leftovers(variants: list[str]) -> None:
+    """InputError if there are results of variants that are no more: DVC leaves them behind."""
+    found = [*MODELS.iterdir(), *HISTORY.iterdir()] if MODELS.exists() and HISTORY.exists() else []
+    if leftovers := [str(path) for path in found if path.stem not in variants]:
+        raise InputError(
+            "these belong to no variant in params.yaml; delete them: rm -r " + " ".join(leftovers)
+        )
+
+
+def main() -> None:
+    params = load_params()
+    variants, seeds = list(params.variants), params.train.all_seeds
+    check_leftovers(variants)
+    network.use_one_thread_per_network()
+    splits = {split: Reviews.load(MULTI_HOT, split) for split in ("validation", "test")}
+
+    def evaluate(path: Path) -> dict[str, tuple[NDArray[np.float32], float]]:
+        try:
+            model = keras.models.load_model(path)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: {error}; `dvc repro` makes it anew") from None
+        return {split: predict(model, reviews) for split, reviews in splits.items()}
+
+    rows: list[dict[str, Any]] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool, whole_folder(PREDICTIONS) as folder:
+        for variant in variants:
+            histories = pd.read_csv(HISTORY / f"{variant}.csv")
+            paths = [MODELS / variant / f"seed-{seed}.keras" for seed in seeds]
+            results = list(pool.map(evaluate, paths))
+            for split in splits:
+                predictions = np.stack([result[split][0] for result in results])
+                np.save(folder / f"{variant}_{split}.npy", predictions)
+            for seed, result in zip(seeds, results, strict=True):
+                probabilities, loss = result["test"]
+                test = classification_scores(splits["test"].labels, probabilities) | {"loss": loss}
+                rows.append(
+                    {"variant": variant, "seed": seed}
+                    | history_scores(histories[histories["seed"] == seed])
+                    | {f"test_{name}": value for name, value in test.items()}
+                )
+    scores = pd.DataFrame(rows)
+    facts = read_json(MULTI_HOT / "facts.json")
+    facts["sha256"] = facts["sha256"][:12]
+    del facts["num_words"]  # a parameter
+    SCORES.parent.mkdir(exist_ok=True)
+    scores.round(6).to_csv(SCORES, index=False)
+    write_json(METRICS, {"data": facts} | summarize(scores))
+    print(
+        scores.groupby("variant", sort=False)["test_accuracy"]
+        .agg(["mean", "std", "count"])
+        .rename(columns={"mean": "test accuracy", "std": "sd", "count": "seeds"})
+        .to_string(float_format="%.4f", index_names=False)
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,180 @@
+"""The networks: built by Keras, fed with sparse batches, saved as the same bytes every time.
+
+Importing this module imports TensorFlow, which takes seconds; only train and evaluate do.
+"""
+
+import io
+import json
+import re
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from stages.params import Variant
+from stages.storage import Reviews
+
+
+def use_one_thread_per_network() -> None:
+    """Make every operation deterministic and quiet; call it before TensorFlow does anything.
+
+    One thread computes one network, so that a sum is taken in the same order on any number of
+    cores; the cores are used by training several seeds at once.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.experimental.enable_op_determinism()
+    tf.get_logger().setLevel("ERROR")  # one trace per network is what is wanted
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def sparse_matmul(indices: Any, values: Any, shape: Any, kernel: Any) -> Any:
+    """The product of a sparse matrix and a dense one, in compressed sparse row form.
+
+    Five times as fast as `tf.sparse.sparse_dense_matmul`, in both directions, and its gradient is
+    that of the dense product: (n, k) sparse times (k, m) dense gives (n, m).
+    """
+    csr = tf.raw_ops.SparseTensorToCSRSparseMatrix(
+        indices=indices, values=values, dense_shape=shape
+    )
+    product = tf.raw_ops.SparseMatrixMatMul(a=csr, b=kernel)
+    product.set_shape([None, kernel.shape[1]])
+
+    def gradient(upstream: Any) -> tuple[Any, ...]:
+        transposed = tf.raw_ops.SparseMatrixMatMul(a=csr, b=upstream, transpose_a=True)
+        return None, None, None, transposed
+
+    return product, gradient
+
+
+class SparseDense(keras.layers.Dense):  # type: ignore[misc]
+    """A `Dense` layer that multiplies sparse input by its kernel without making it dense.
+
+    Weights, arguments and results are those of `Dense`, which takes its place in saved models.
+    """
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        if not isinstance(inputs, tf.SparseTensor):
+            return super().call(inputs, training=training)
+        kernel = tf.convert_to_tensor(self.kernel)
+        outputs = sparse_matmul(inputs.indices, inputs.values, inputs.dense_shape, kernel)
+        return self.activation(outputs + self.bias)
+
+
+def build(
+    variant: Variant, num_words: int, seed: int, *, first: type[keras.layers.Dense] = SparseDense
+) -> keras.Sequential:
+    """A compiled network: (n, num_words) multi-hot float32 in, (n, 1) probabilities out.
+
+    Args:
+        variant: the architecture and how it is trained.
+        num_words: the length of the input vectors.
+        seed: determines the initial weights and what dropout drops.
+        first: the class of the first hidden layer.
+    """
+    seeds = map(int, np.random.SeedSequence(seed).generate_state(2 * len(variant.layers) + 1))
+    network = keras.Sequential(
+        [keras.Input((num_words,), sparse=True, name="multi_hot")], name="network"
+    )
+    for number, layer in enumerate(variant.hidden_layers, 1):
+        dense = first if number == 1 else keras.layers.Dense
+        network.add(
+            dense(
+                layer.units,
+                activation=layer.activation,
+                kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
+                kernel_regularizer=l1_l2(layer.kernel_l1, layer.kernel_l2),
+                activity_regularizer=l1_l2(layer.activity_l1, layer.activity_l2),
+                name=f"hidden_{number}",
+            )
+        )
+        if layer.dropout:
+            network.add(
+                keras.layers.Dropout(layer.dropout, seed=next(seeds), name=f"dropout_{number}")
+            )
+    network.add(
+        keras.layers.Dense(
+            1,
+            activation="sigmoid",
+            kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
+            name="output",
+        )
+    )
+    config: dict[str, Any] = {"name": "optimizer"}
+    if variant.learning_rate is not None:
+        config["learning_rate"] = variant.learning_rate
+    network.compile(
+        optimizer=keras.optimizers.get({"class_name": variant.optimizer, "config": config}),
+        loss=variant.loss,
+        metrics=[keras.metrics.BinaryAccuracy(name="accuracy")],
+        jit_compile=False,
+        steps_per_execution=STEPS_PER_EXECUTION,
+    )
+    return network
+
+
+STEPS_PER_EXECUTION = 64  # steps that TensorFlow runs without returning to Python
+
+
+def l1_l2(l1: float | None, l2: float | None) -> keras.Regularizer | None:
+    return keras.regularizers.L1L2(l1 or 0.0, l2 or 0.0) if l1 or l2 else None
+
+
+def batches(
+    reviews: Reviews, num_words: int, batch_size: int, shuffle_seed: int | None = None
+) -> tf.data.Dataset:
+    """Multi-hot reviews as batches for Keras, in a new order every epoch if a seed is given.
+
+    Returns:
+        Pairs of a (batch_size, num_words) float32 SparseTensor and (batch_size,) float32 labels;
+        the last batch may be smaller.
+    """
+    words = tf.RaggedTensor.from_row_splits(
+        tf.constant(reviews.values), tf.constant(reviews.offsets), validate=False
+    )
+    labels = tf.constant(reviews.labels, tf.float32)
+
+    def batch(rows: Any) -> Any:
+        ragged = tf.gather(words, rows)
+        row_and_position = tf.raw_ops.RaggedTensorToSparse(
+            rt_nested_splits=[ragged.row_splits], rt_dense_values=ragged.values
+        ).sparse_indices
+        indices = tf.stack([row_and_position[:, 0], tf.cast(ragged.values, tf.int64)], axis=1)
+        multi_hot = tf.SparseTensor(
+            indices,
+            tf.ones(tf.shape(indices)[:1]),
+            tf.stack([tf.size(rows, tf.int64), num_words]),
+        )
+        return multi_hot, tf.gather(labels, rows)
+
+    order = tf.data.Dataset.range(len(reviews))
+    if shuffle_seed is not None:
+        order = order.shuffle(len(reviews), seed=shuffle_seed)
+    return order.batch(batch_size).map(batch).prefetch(2)
+
+
+def to_bytes(network: keras.Sequential) -> bytes:
+    """The network as a .keras archive: same weights, same bytes.
+
+    `Model.save` writes down the time of saving and the memory addresses of shared objects.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.keras"
+        network.save(path)
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in sorted(archive.namelist())}
+    metadata = json.loads(members["metadata.json"])
+    members["metadata.json"] = json.dumps(metadata | {"date_saved": ""}).encode()
+    addresses = re.compile(rb'(?<="shared_object_id": )\d+')
+    order = list(dict.fromkeys(addresses.findall(members["config.json"])))
+    members["config.json"] = addresses.sub(
+        lambda address: str(order.index(address[0])).encode(), members["config.json"]
+    )
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name), content)  # dated 1980
+    return buffer.getvalue()

