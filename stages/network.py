@@ -56,9 +56,9 @@ class SparseDense(keras.layers.Dense):  # type: ignore[misc]
     Weights, arguments and results are those of `Dense`, which takes its place in saved models.
     """
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Any, **options: Any) -> Any:
         if not isinstance(inputs, tf.SparseTensor):
-            return super().call(inputs, training=training)
+            return super().call(inputs, **options)
         kernel = tf.convert_to_tensor(self.kernel)
         outputs = sparse_matmul(inputs.indices, inputs.values, inputs.dense_shape, kernel)
         return self.activation(outputs + self.bias)
@@ -157,10 +157,11 @@ def batches(
 
 
 def to_bytes(network: keras.Sequential) -> bytes:
-    """The network as a .keras archive: same weights, same bytes.
+    """The network, with a fresh optimizer, as a .keras archive: same weights, same bytes.
 
     `Model.save` writes down the time of saving and the memory addresses of shared objects.
     """
+    network.optimizer.build(network.trainable_variables)  # or Keras warns when it is loaded
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.keras"
         network.save(path)
@@ -174,7 +175,8 @@ def to_bytes(network: keras.Sequential) -> bytes:
         lambda address: str(order.index(address[0])).encode(), members["config.json"]
     )
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(name), content)  # dated 1980
+            dated_1980 = zipfile.ZipInfo(name)
+            archive.writestr(dated_1980, content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()

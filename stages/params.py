@@ -17,7 +17,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from stages.errors import InputError
 
@@ -75,9 +76,8 @@ class Block(BaseModel):
     def _know_every_key(cls, values: object) -> object:
         if isinstance(values, dict):
             for key in values.keys() - cls.model_fields.keys():
-                raise ValueError(
-                    f"unknown key {key} ({values[key]!r}); the keys are {', '.join(cls.model_fields)}"
-                )
+                known = ", ".join(cls.model_fields)
+                raise ValueError(f"unknown key {key} ({values[key]!r}); the keys are {known}")
         return values
 
 
@@ -186,7 +186,9 @@ class Params(Block):
     def _variants_point_somewhere(self) -> "Params":
         for name, place in self.variants.items():
             if name == "data":
-                raise ValueError("variants.data: the metrics use this name for the data set's facts")
+                raise ValueError(
+                    "variants.data: the metrics use this name for the data set's facts"
+                )
             if place not in self.blocks:
                 raise ValueError(
                     f"variants.{name}: {place!r} is no block of this file; "
@@ -205,7 +207,7 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and check the parameters.
 
     Raises:
-        InputError: a line for each thing that is wrong, with the key, its value and what is allowed.
+        InputError: a line for each thing that is wrong: the key, its value, what is allowed.
     """
     try:
         values = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))

@@ -1,7 +1,7 @@
 """Stage plot: the learning curves, the comparison of the variants, the confusion matrices.
 
 reads   params.yaml (variants), metrics/metrics.json, metrics/scores.csv, plots/history/
-writes  plots/figures/*.png, plots/learning_curves.csv (mean over seeds, for `dvc plots`)
+writes  plots/figures/*.png
 """
 
 from pathlib import Path
@@ -44,7 +44,7 @@ def learning_curves(history: pd.DataFrame, data: str) -> Figure:
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(alpha=0.3)
     axes[0].legend()
-    axes[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes[1].yaxis.set_major_formatter(PercentFormatter(1))
     figure.suptitle(f"{variant}: mean and range over {seeds} seeds\n{data}", fontsize=11)
     return figure
 
@@ -67,6 +67,7 @@ def test_accuracy(scores: pd.DataFrame, data: str) -> Figure:
             fontsize=9,
         )
     axis.set_yticks(range(len(variants)), variants)
+    axis.margins(x=0.15)
     axis.set_ylim(len(variants) - 0.5, -0.7)
     axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     axis.grid(axis="x", alpha=0.3)
@@ -114,7 +115,10 @@ def main() -> None:
     variants = list(load_params().variants)
     scores = pd.read_csv(SCORES)
     facts = read_json(METRICS)["data"]
-    data = f"{SOURCES[facts['source']]}, {facts['test_reviews']:,} test reviews"
+    data = (
+        f"{SOURCES[facts['source']]}: {facts['train_reviews']:,} train, "
+        f"{facts['validation_reviews']:,} validation, {facts['test_reviews']:,} test"
+    )
     histories = {variant: pd.read_csv(HISTORY / f"{variant}.csv") for variant in variants}
     with whole_folder(FIGURES) as folder:
         figures = {

@@ -1,4 +1,4 @@
-"""Labelled reviews as plain arrays on disk, without pickles; folders written whole or not at all."""
+"""Where the stages keep what they hand on, and labelled reviews as arrays without pickles."""
 
 import json
 import shutil
@@ -71,7 +71,9 @@ class Reviews:
             and (np.diff(offsets) >= 0).all()
             and (reviews.labels <= 1).all()
         ):
-            raise InputError(f"{folder}: the {split} arrays are damaged; `dvc repro` makes them anew")
+            raise InputError(
+                f"{folder}: the {split} arrays are damaged; `dvc repro` makes them anew"
+            )
         return reviews
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import keras
 import pandas as pd
+import tensorflow as tf
 from tqdm import tqdm
 
 from stages import network
@@ -22,12 +23,8 @@ from stages.params import Variant, load_params
 from stages.storage import HISTORY, MODELS, MULTI_HOT, Reviews, read_json, whole_folder
 
 
-class Epochs(keras.callbacks.Callback):  # type: ignore[misc]
-    """Moves the progress bar, and stops a training that has gone astray or is not wanted any more."""
-
-    def __init__(self, bar: "tqdm[Any]", stop: threading.Event) -> None:
-        super().__init__()
-        self.bar, self.stop = bar, stop
+class FiniteLoss(keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends the stage when the loss is not a number any more."""
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         for name in ("loss", "val_loss"):
@@ -36,6 +33,16 @@ class Epochs(keras.callbacks.Callback):  # type: ignore[misc]
                     f"in epoch {epoch + 1} the {name} became {logs[name]}: a lower learning_rate "
                     "or another loss or activation may help"
                 )
+
+
+class Progress(keras.callbacks.Callback):  # type: ignore[misc]
+    """Moves the bar; ends a training whose results are not wanted any more."""
+
+    def __init__(self, bar: "tqdm[Any]", stop: threading.Event) -> None:
+        super().__init__()
+        self.bar, self.stop = bar, stop
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:  # noqa: ARG002
         self.bar.update()
         self.bar.set_postfix_str(f"validation accuracy {logs['val_accuracy']:.4f}")
         if self.stop.is_set():
@@ -56,21 +63,29 @@ def train(
         The .keras archive, and a row per epoch and split: seed, epoch (from 1), split (train or
         validation), loss (with penalties, as Keras has it), accuracy, and whether this epoch's
         weights were kept (1) or not (0).
+
+    Raises:
+        InputError: the loss is not finite any more, or Keras refuses the combination of settings.
     """
     model = network.build(variant, num_words, seed)
+    callbacks = [*callbacks, FiniteLoss()]
     if variant.patience:
         early_stopping = keras.callbacks.EarlyStopping(
             monitor="val_loss", patience=variant.patience, restore_best_weights=True
         )
-        callbacks = [*callbacks, early_stopping]
-    logs = model.fit(
-        network.batches(training, num_words, variant.batch_size, shuffle_seed=seed),
-        validation_data=network.batches(validation, num_words, variant.batch_size),
-        epochs=variant.epochs,
-        callbacks=callbacks,
-        shuffle=False,  # `batches` does it
-        verbose=0,
-    ).history
+        callbacks.append(early_stopping)
+    try:
+        logs = model.fit(
+            network.batches(training, num_words, variant.batch_size, shuffle_seed=seed),
+            validation_data=network.batches(validation, num_words, variant.batch_size),
+            epochs=variant.epochs,
+            callbacks=callbacks,
+            shuffle=False,  # `batches` does it
+            verbose=0,
+        ).history
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"Keras cannot train this variant: {reason}") from None
     kept = early_stopping.best_epoch if variant.patience else len(logs["loss"]) - 1
     history = pd.DataFrame(
         {
@@ -102,7 +117,7 @@ def train_all(
             return list(
                 pool.map(
                     lambda seed: train(
-                        variant, num_words, seed, training, validation, [Epochs(bar, stop)]
+                        variant, num_words, seed, training, validation, [Progress(bar, stop)]
                     ),
                     seeds,
                 )
@@ -114,8 +129,8 @@ def train_all(
 
 
 def main() -> None:
-    name = sys.argv[1]
     params = load_params()
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
     variant, seeds = params.variant(name), params.train.all_seeds
     network.use_one_thread_per_network()
     num_words = read_json(MULTI_HOT / "facts.json")["num_words"]

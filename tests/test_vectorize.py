@@ -1,0 +1,72 @@
+"""Word ranks to multi-hot vectors."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages import vectorize
+from stages.errors import InputError
+from stages.storage import Reviews
+from tests.conftest import edit_params
+
+ranked_reviews = st.lists(st.lists(st.integers(1, 300), max_size=30), min_size=1, max_size=20)
+
+
+def make(reviews: list[list[int]]) -> Reviews:
+    offsets = np.cumsum([0, *map(len, reviews)])
+    values = np.array([rank for review in reviews for rank in review], dtype=np.uint32)
+    return Reviews(values, offsets, np.zeros(len(reviews), dtype=np.uint8))
+
+
+def rows(reviews: Reviews) -> list[list[int]]:
+    return [reviews.between(i, i + 1).values.tolist() for i in range(len(reviews))]
+
+
+def keras_encoding(review: list[int], num_words: int) -> list[int]:
+    """What keras.datasets.imdb.load_data does to one review, word by word."""
+    return [w if w < num_words else 2 for w in [1, *(rank + 3 for rank in review)]]
+
+
+@given(ranked_reviews, st.integers(5, 310))
+def test_encode_is_the_encoding_of_keras(reviews: list[list[int]], num_words: int):
+    encoded = rows(vectorize.encode(make(reviews), num_words))
+    assert encoded == [keras_encoding(review, num_words) for review in reviews]
+
+
+@given(ranked_reviews, st.integers(5, 310))
+def test_multi_hot_has_each_word_once_and_nothing_else(reviews: list[list[int]], num_words: int):
+    vectors = vectorize.multi_hot(make(reviews), num_words)
+    expected = [sorted(set(keras_encoding(review, num_words))) for review in reviews]
+    assert rows(vectors) == expected
+
+
+@given(ranked_reviews)
+def test_tokens_come_back_from_the_arrays(reviews: list[list[int]]):
+    vectors = vectorize.multi_hot(make(reviews), 304)
+    words = [[index - 3 for index in row if index > 3] for row in rows(vectors)]
+    assert words == [sorted(set(review)) for review in reviews]
+
+
+@pytest.mark.parametrize(("num_words", "dtype"), [(256, "uint8"), (257, "uint16"), (70_000, "u4")])
+def test_indices_have_the_smallest_type_that_fits(num_words: int, dtype: str):
+    assert vectorize.multi_hot(make([[1]]), num_words).values.dtype == np.dtype(dtype)
+
+
+def test_the_first_40_percent_validate():
+    assert vectorize.validation_size(25_000, 0.4) == 10_000
+
+
+def test_a_split_without_training_reviews_is_refused():
+    with pytest.raises(InputError, match=r"data\.validation: 0\.99 of 3 .* 0 to train on"):
+        vectorize.validation_size(3, 0.99)
+
+
+def test_more_words_than_the_vocabulary_are_refused(workspace):
+    from stages import download
+
+    download.main()
+    edit_params(workspace, features__multi_hot__num_words=65)
+    with pytest.raises(InputError, match=r"num_words: 65 is more .* 60 words .* at most 64"):
+        vectorize.main()
+    assert not (workspace / "data/multi_hot").exists()
