@@ -1,28 +1,28 @@
 # Nothing but Python 3.11 or newer, pip, git and make is needed; everything else goes into .venv.
-PYTHON ?= python3
-VENV := .venv/installed
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# The Python outside .venv, also where .venv is activated.
+PYTHON ?= $(shell PATH="$${PATH##*/.venv/bin:}" command -v python3)
+ACTIVATE := . .venv/bin/activate
 
-.PHONY: run test setup lock
+.PHONY: run test setup readme lock
 
 run: setup  ## the pipeline
-	dvc repro
+	$(ACTIVATE) && dvc repro
 
 test: setup  ## lint, types, tests
-	ruff check .
-	ruff format --check .
-	mypy
-	pytest
+	$(ACTIVATE) && ruff check . && ruff format --check . && mypy && pytest
 
-setup: $(VENV)
+setup: .venv/installed
 
 # pip works from outside the environment: Debian's Python has no ensurepip to put it inside.
-$(VENV): requirements.txt
+.venv/installed: requirements.txt
 	rm -rf .venv
-	$(PYTHON) -m venv --without-pip .venv
-	$(PYTHON) -m pip --python .venv/bin/python install --quiet --require-hashes -r requirements.txt
+	"$(PYTHON)" -m venv --without-pip .venv
+	"$(PYTHON)" -m pip --python .venv/bin/python install --quiet --require-hashes -r requirements.txt
 	touch $@
 
 lock:  ## new pins in requirements.txt from pyproject.toml; needs uv
 	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header \
 		--no-annotate --upgrade --output-file requirements.txt
+
+readme: setup  ## the tables of README.md from metrics/
+	$(ACTIVATE) && python readme.py
