@@ -74,15 +74,11 @@ def claims(scores: pd.DataFrame) -> str:
         test = stats.ttest_ind(of[variant][score], of[other][score], equal_var=False)
         low, high = test.confidence_interval(0.95)
         holds = low > 0 if sign else low <= 0 <= high
-        rows.append(
-            [
-                claim,
-                said,
-                f"{score.split('_')[0]}, `{variant}` against `{other}`: "
-                 f"{100 * difference:+.2f} points [{100 * low:+.2f}, {100 * high:+.2f}]",
-                "holds" if holds else "does not hold",
-            ]
+        here = (
+            f"`{variant}` against `{other}`, {score.split('_')[0]}: {100 * difference:+.2f} points"
         )
+        here += f" [{100 * low:+.2f}, {100 * high:+.2f}]"
+        rows.append([claim, said, here, "holds" if holds else "does not hold"])
     return table(["claim", "notebook, one run", "here", ""], rows)
 
 

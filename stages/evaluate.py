@@ -1,8 +1,7 @@
 """Stage evaluate: every seed of every variant on the test reviews.
 
 reads   params.yaml (variants, train), data/multi_hot/ (validation, test), models/, plots/history/
-writes  metrics/metrics.json   per variant the mean over seeds and the standard deviation (_sd)
-        metrics/scores.csv     a row per variant and seed
+writes  metrics/scores.csv     a row per variant and seed
         data/predictions/VARIANT_{validation,test}.npy
                                (seeds, reviews) float32 probabilities of being positive
 """
@@ -23,15 +22,12 @@ from stages.errors import InputError, run
 from stages.params import load_params
 from stages.storage import (
     HISTORY,
-    METRICS,
     MODELS,
     MULTI_HOT,
     PREDICTIONS,
     SCORES,
     Reviews,
-    read_json,
     whole_folder,
-    write_json,
 )
 
 BATCH_SIZE = 2048  # any size gives the same figures; this one bounds the memory
@@ -87,23 +83,6 @@ def history_scores(history: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def summarize(scores: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Per variant the mean over its seeds and, with two seeds or more, the standard deviation."""
-    digits = {
-        "train_accuracy": 4,
-        "validation_accuracy": 4,
-        "test_accuracy": 4,
-        "test_loss": 4,
-        "best_epoch": 1,
-    }
-    summary = {}
-    for variant, of_seeds in scores.groupby("variant"):
-        means = {name: round(of_seeds[name].mean(), n) for name, n in digits.items()}
-        deviations = {f"{name}_sd": round(of_seeds[name].std(), n) for name, n in digits.items()}
-        summary[str(variant)] = means | (deviations if len(of_seeds) > 1 else {})
-    return summary
-
-
 def check_leftovers(variants: list[str]) -> None:
     """InputError if there are results of variants that are no more: DVC leaves them behind."""
     found = [*MODELS.iterdir(), *HISTORY.iterdir()] if MODELS.exists() and HISTORY.exists() else []
@@ -145,12 +124,8 @@ def main() -> None:
                     | {f"test_{name}": value for name, value in test.items()}
                 )
     scores = pd.DataFrame(rows)
-    facts = read_json(MULTI_HOT / "facts.json")
-    facts["sha256"] = facts["sha256"][:12]
-    del facts["num_words"]  # a parameter
     SCORES.parent.mkdir(exist_ok=True)
     scores.round(6).to_csv(SCORES, index=False)
-    write_json(METRICS, {"data": facts} | summarize(scores))
     print(
         scores.groupby("variant", sort=False)["test_accuracy"]
         .agg(["mean", "std", "count"])

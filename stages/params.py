@@ -167,6 +167,12 @@ class Variant(Block):
         return [Layer(**shared | layer) for layer in own]
 
 
+class Compare(Block):
+    """The variant that all others are compared with."""
+
+    reference: str
+
+
 class Params(Block):
     """The whole of params.yaml."""
 
@@ -174,6 +180,7 @@ class Params(Block):
     features: Features
     train: Train
     variants: Annotated[dict[VariantName, str], Field(min_length=1)]
+    compare: Compare
     model: Variant
     baselines: dict[str, Variant]
 
@@ -194,6 +201,11 @@ class Params(Block):
                     f"variants.{name}: {place!r} is no block of this file; "
                     f"there are {', '.join(self.blocks)}"
                 )
+        if self.compare.reference not in self.variants:
+            raise ValueError(
+                f"compare.reference: {self.compare.reference!r} is not a variant; "
+                f"there are {', '.join(self.variants)}"
+            )
         return self
 
     def variant(self, name: str) -> Variant:

@@ -1,10 +1,11 @@
 """Stage plot: the learning curves, the comparison of the variants, the confusion matrices.
 
-reads   params.yaml (variants), metrics/metrics.json, metrics/scores.csv, plots/history/
+reads   params.yaml (variants, compare), metrics/metrics.json, metrics/scores.csv, plots/history/
 writes  plots/figures/*.png
 """
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 
@@ -76,6 +77,33 @@ def test_accuracy(scores: pd.DataFrame, data: str) -> Figure:
     return figure
 
 
+def differences(metrics: dict[str, dict[str, Any]], reference: str, data: str) -> Figure:
+    """What each variant is better or worse than the reference, with 95% intervals around zero."""
+    variants = [name for name, of in metrics.items() if "test_difference" in of]
+    figure, axis = plt.subplots(figsize=(8, 0.7 * len(variants) + 1.6), layout="constrained")
+    axis.axvline(0, color="black", linewidth=1)
+    for split, offset, marker in (("validation", -0.15, "s"), ("test", 0.15, "o")):
+        for row, variant in enumerate(variants):
+            of = metrics[variant]
+            mean = of[f"{split}_difference"]
+            ends = [of.get(f"{split}_difference_{end}", mean) for end in ("low", "high")]
+            colour = COLOURS["train" if split == "test" else split]
+            axis.plot(ends, [row + offset] * 2, color=colour, linewidth=2)
+            axis.plot(mean, row + offset, marker, color=colour, label=split if row == 0 else None)
+            axis.annotate(
+                f"  {of[f'{split}_verdict']}", (ends[1], row + offset), fontsize=9, va="center"
+            )
+    axis.set_yticks(range(len(variants)), variants)
+    axis.set_ylim(len(variants) - 0.5, -0.5)
+    axis.margins(x=0.15)
+    axis.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+.1f}")
+    axis.grid(axis="x", alpha=0.3)
+    axis.set_xlabel(f"accuracy minus that of {reference}, in points, with 95% interval")
+    axis.set_title(data, fontsize=11)
+    axis.legend(loc="best")
+    return figure
+
+
 def confusion_matrices(scores: pd.DataFrame, data: str) -> Figure:
     """A matrix per variant: the share of the reviews of each label, mean over seeds."""
     counts = scores.groupby("variant", sort=False)[
@@ -112,9 +140,12 @@ def confusion_matrices(scores: pd.DataFrame, data: str) -> Figure:
 
 
 def main() -> None:
-    variants = list(load_params().variants)
+    params = load_params()
+    variants = list(params.variants)
     scores = pd.read_csv(SCORES)
-    facts = read_json(METRICS)["data"]
+    metrics = read_json(METRICS)
+    facts = metrics["data"]
+    metrics = {variant: metrics[variant] for variant in variants}
     data = (
         f"{SOURCES[facts['source']]}: {facts['train_reviews']:,} train, "
         f"{facts['validation_reviews']:,} validation, {facts['test_reviews']:,} test"
@@ -123,6 +154,7 @@ def main() -> None:
     with whole_folder(FIGURES) as folder:
         figures = {
             "test_accuracy": test_accuracy(scores, data),
+            "differences": differences(metrics, params.compare.reference, data),
             "confusion_matrices": confusion_matrices(scores, data),
         } | {
             f"learning_curves_{variant}": learning_curves(history, data)

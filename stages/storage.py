@@ -18,8 +18,8 @@ MULTI_HOT = Path("data/multi_hot")  # written by vectorize
 MODELS = Path("models")  # one folder per variant, written by train
 HISTORY = Path("plots/history")  # one CSV per variant, written by train
 PREDICTIONS = Path("data/predictions")  # written by evaluate
-METRICS = Path("metrics/metrics.json")  # written by evaluate
 SCORES = Path("metrics/scores.csv")  # written by evaluate
+METRICS = Path("metrics/metrics.json")  # written by compare
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 
 from stages import evaluate
 from stages.errors import InputError
-from stages.storage import METRICS, MODELS, MULTI_HOT, Reviews
+from stages.storage import MODELS, MULTI_HOT, Reviews
 
 
 def test_scores_of_a_small_example():
@@ -55,28 +55,12 @@ def test_accuracy_is_that_of_the_epoch_whose_weights_were_kept():
     }
 
 
-def make_scores(seeds: int) -> pd.DataFrame:
-    names = ["train_accuracy", "validation_accuracy", "test_accuracy", "test_loss", "best_epoch"]
-    return pd.DataFrame(
-        [{"variant": "a", "seed": s} | dict.fromkeys(names, s / 10) for s in range(1, seeds + 1)]
-    )
-
-
-def test_a_summary_is_the_mean_and_the_sample_standard_deviation():
-    summary = evaluate.summarize(make_scores(3))["a"]
-    assert (summary["test_accuracy"], summary["test_accuracy_sd"]) == (0.2, 0.1)
-
-
-def test_one_seed_has_no_standard_deviation():
-    assert not any(name.endswith("_sd") for name in evaluate.summarize(make_scores(1))["a"])
-
-
 def test_results_of_a_variant_that_is_no_more_are_named(workspace):
     (MODELS / "old").mkdir(parents=True)
     (workspace / "plots/history").mkdir(parents=True)
     with pytest.raises(InputError, match="rm -r models/old"):
         evaluate.main()
-    assert not METRICS.exists()
+    assert not (workspace / "metrics").exists()
 
 
 def test_damaged_arrays_are_named(workspace):

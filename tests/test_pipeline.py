@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import edit_params, environment, make_workspace
 
 Dvc = Callable[..., str]
-STAGES = ["download", "vectorize", "train@single", "train@candidate", "evaluate", "plot"]
+STAGES = ["download", "vectorize", "train@single", "train@candidate", "evaluate", "compare", "plot"]
 
 
 def make_repository(folder: Path, mirror: Path, home: Path) -> Path:
@@ -97,7 +97,7 @@ def test_nothing_runs_a_second_time(dvc: Dvc):
 def test_results_are_what_is_documented(repository: Path):
     metrics = json.loads((repository / "metrics/metrics.json").read_text())
     assert list(metrics) == ["candidate", "data", "single"]
-    assert list(metrics["candidate"]) == sorted(
+    assert list(metrics["single"]) == sorted(
         f"{name}{suffix}"
         for name in (
             "best_epoch",
@@ -108,11 +108,13 @@ def test_results_are_what_is_documented(repository: Path):
         )
         for suffix in ("", "_sd")
     )
+    assert metrics["candidate"]["test_verdict"] == "too few seeds (2 of 3)"
     model = keras.models.load_model(repository / "models/candidate/seed-2.keras")
     assert model.input_shape == (None, 50)
     figures = sorted(path.name for path in (repository / "plots/figures").iterdir())
     assert figures == [
         "confusion_matrices.png",
+        "differences.png",
         "learning_curves_candidate.png",
         "learning_curves_single.png",
         "test_accuracy.png",
@@ -121,7 +123,7 @@ def test_results_are_what_is_documented(repository: Path):
 
 def test_an_experiment_with_the_candidate_trains_it_alone(dvc: Dvc):
     output = dvc("exp run -S model.dropout=0.5")
-    assert stages_run(output) == ["train@candidate", "evaluate", "plot"]
+    assert stages_run(output) == ["train@candidate", "evaluate", "compare", "plot"]
     diff = json.loads(dvc("metrics diff --json"))["metrics/metrics.json"]
     assert diff
     assert {name.split(".")[0] for name in diff} == {"candidate"}
@@ -158,7 +160,7 @@ def test_a_new_variant_is_trained_alone(repository: Path, dvc: Dvc):
         },
         variants__mine="baselines.mine",
     )
-    assert stages_run(dvc("repro")) == ["train@mine", "evaluate", "plot"]
+    assert stages_run(dvc("repro")) == ["train@mine", "evaluate", "compare", "plot"]
     assert "mine" in json.loads((repository / "metrics/metrics.json").read_text())
 
 
