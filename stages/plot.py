@@ -46,7 +46,7 @@ def learning_curves(history: pd.DataFrame, data: str) -> Figure:
         axis.grid(alpha=0.3)
     axes[0].legend()
     axes[1].yaxis.set_major_formatter(PercentFormatter(1))
-    figure.suptitle(f"{variant}: mean and range over {seeds} seeds\n{data}", fontsize=11)
+    figure.suptitle(f"{variant}: mean and range over {seeds} seeds\n{data}", fontsize=10)
     return figure
 
 
@@ -73,7 +73,7 @@ def test_accuracy(scores: pd.DataFrame, data: str) -> Figure:
     axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     axis.grid(axis="x", alpha=0.3)
     axis.set_xlabel(f"test accuracy: {scores['seed'].nunique()} seeds, mean ± standard deviation")
-    axis.set_title(data, fontsize=11)
+    figure.suptitle(data, fontsize=10)
     return figure
 
 
@@ -99,7 +99,7 @@ def differences(metrics: dict[str, dict[str, Any]], reference: str, data: str) -
     axis.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+.1f}")
     axis.grid(axis="x", alpha=0.3)
     axis.set_xlabel(f"accuracy minus that of {reference}, in points, with 95% interval")
-    axis.set_title(data, fontsize=11)
+    figure.suptitle(data, fontsize=10)
     axis.legend(loc="best")
     return figure
 
