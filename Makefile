@@ -3,7 +3,7 @@
 PYTHON ?= $(shell PATH="$${PATH##*/.venv/bin:}" command -v python3)
 ACTIVATE := . .venv/bin/activate
 
-.PHONY: run test setup readme lock
+.PHONY: run test setup readme review lock
 
 run: setup  ## the pipeline
 	$(ACTIVATE) && dvc repro
@@ -26,3 +26,7 @@ lock:  ## new pins in requirements.txt from pyproject.toml; needs uv
 
 readme: setup  ## the tables of README.md from metrics/
 	$(ACTIVATE) && python readme.py
+
+BASE ?= main
+review: setup  ## the workspace against BASE: make review BASE=main ARGS="--fail-on worse"
+	@$(ACTIVATE) && python review.py $(BASE) $(ARGS)

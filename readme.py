@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 from scipy import stats
+from tabulate import tabulate
 
 README = Path("README.md")
 SCORES = Path("metrics/scores.csv")
@@ -99,8 +100,7 @@ def spread(values: "pd.Series[float]") -> str:
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
 
 
 TABLES = {"results": results, "claims": claims}

@@ -67,15 +67,38 @@ def difference(ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> Difference
     """
     d = ours.astype(np.int8) - theirs.astype(np.int8)
     seeds, reviews = d.shape
-    of_seeds, of_reviews, mean = d.mean(axis=1), d.mean(axis=0), float(d.mean())
-    wins = int((of_seeds > 0).sum())
+    of_seeds, of_reviews = d.mean(axis=1), d.mean(axis=0)
     if seeds == 1:
-        return Difference(mean, math.nan, math.nan, math.nan, wins, seeds)
+        return Difference(float(d.mean()), math.nan, math.nan, math.nan, int(d.mean() > 0), 1)
     seed_part = float(of_seeds.var(ddof=1)) / seeds
     review_part = float(of_reviews.var(ddof=1)) / reviews
     explained = seed_part * (seeds - 1) + review_part * (reviews - 1)
     error_part = max(0.0, float(d.var()) - explained) / ((seeds - 1) * (reviews - 1))
     review_part = max(0.0, review_part - error_part)
+    return with_interval(of_seeds, seed_part, review_part, reviews)
+
+
+def difference_of_scores(
+    ours: NDArray[np.float64], theirs: NDArray[np.float64], reviews: int
+) -> Difference:
+    """Compare two recipes by the accuracy of each seed alone, (seeds,) each.
+
+    As `difference`, but with nothing known of the single reviews: the two are taken to have been
+    tested on different ones, which makes the interval wider where both err on the same reviews.
+    """
+    of_seeds = ours - theirs
+    if len(of_seeds) == 1:
+        return Difference(float(of_seeds[0]), math.nan, math.nan, math.nan, int(of_seeds[0] > 0), 1)
+    seed_part = float(of_seeds.var(ddof=1)) / len(of_seeds)
+    review_part = sum(float(p * (1 - p)) for p in (ours.mean(), theirs.mean())) / reviews
+    return with_interval(of_seeds, seed_part, review_part, reviews)
+
+
+def with_interval(
+    of_seeds: NDArray[np.float64], seed_part: float, review_part: float, reviews: int
+) -> Difference:
+    """The mean of (seeds,) differences, given the two parts of its variance."""
+    seeds, mean, wins = len(of_seeds), float(of_seeds.mean()), int((of_seeds > 0).sum())
     variance = seed_part + review_part
     if variance == 0:  # every seed and every review gives the same difference
         return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0, wins, seeds)
@@ -121,15 +144,8 @@ def summarize(scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return summary
 
 
-def compare_all(
-    correct: dict[str, NDArray[np.bool_]], reference: str
-) -> dict[str, tuple[Difference, str]]:
-    """The difference of every variant from the reference, and its verdict among so many."""
-    differences = {
-        variant: difference(ours, correct[reference])
-        for variant, ours in correct.items()
-        if variant != reference
-    }
+def with_verdicts(differences: dict[str, Difference]) -> dict[str, tuple[Difference, str]]:
+    """Each difference with its verdict, as one among so many."""
     adjusted = holm([d.p_value for d in differences.values()])
     return {
         variant: (d, verdict(d, p))
@@ -149,7 +165,12 @@ def main() -> None:
             variant: (load_predictions(variant, split) > 0.5) == labels
             for variant in params.variants
         }
-        for variant, (d, verdict_) in compare_all(correct, reference).items():
+        differences = {
+            variant: difference(correct[variant], correct[reference])
+            for variant in params.variants
+            if variant != reference
+        }
+        for variant, (d, verdict_) in with_verdicts(differences).items():
             summary[variant] |= {
                 f"{split}_difference": round(d.mean, 4),
                 f"{split}_difference_wins": d.wins,
