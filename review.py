@@ -170,7 +170,10 @@ def make_report(base: Side, ours: Side, revision: str) -> dict[str, Any]:
     changed_params = json.loads(command("dvc", "params", "diff", "--json", revision) or b"{}")
     return {
         "base": base.name,
-        "params": changed_params.get("params.yaml", {}),
+        "params": {
+            key: {side: change[side] for side in ("old", "new")}
+            for key, change in changed_params.get("params.yaml", {}).items()
+        },
         "data": {}
         if same_data
         else {"before": base.metrics["data"], "after": ours.metrics["data"]},

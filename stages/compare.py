@@ -75,7 +75,9 @@ def difference(ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> Difference
     explained = seed_part * (seeds - 1) + review_part * (reviews - 1)
     error_part = max(0.0, float(d.var()) - explained) / ((seeds - 1) * (reviews - 1))
     review_part = max(0.0, review_part - error_part)
-    return with_interval(of_seeds, seed_part, review_part, reviews)
+    variance = seed_part + review_part
+    by_part = seed_part**2 / (seeds - 1) + review_part**2 / (reviews - 1)
+    return with_interval(of_seeds, variance, variance**2 / by_part if by_part else 1.0)
 
 
 def difference_of_scores(
@@ -84,25 +86,22 @@ def difference_of_scores(
     """Compare two recipes by the accuracy of each seed alone, (seeds,) each.
 
     As `difference`, but with nothing known of the single reviews: the two are taken to have been
-    tested on different ones, which makes the interval wider where both err on the same reviews.
+    tested on different ones, and t has the degrees of freedom of the seeds alone. Both make the
+    interval wider.
     """
     of_seeds = ours - theirs
     if len(of_seeds) == 1:
         return Difference(float(of_seeds[0]), math.nan, math.nan, math.nan, int(of_seeds[0] > 0), 1)
     seed_part = float(of_seeds.var(ddof=1)) / len(of_seeds)
     review_part = sum(float(p * (1 - p)) for p in (ours.mean(), theirs.mean())) / reviews
-    return with_interval(of_seeds, seed_part, review_part, reviews)
+    return with_interval(of_seeds, seed_part + review_part, len(of_seeds) - 1)
 
 
-def with_interval(
-    of_seeds: NDArray[np.float64], seed_part: float, review_part: float, reviews: int
-) -> Difference:
-    """The mean of (seeds,) differences, given the two parts of its variance."""
+def with_interval(of_seeds: NDArray[np.float64], variance: float, freedom: float) -> Difference:
+    """The mean of (seeds,) differences, given its variance and the degrees of freedom of that."""
     seeds, mean, wins = len(of_seeds), float(of_seeds.mean()), int((of_seeds > 0).sum())
-    variance = seed_part + review_part
     if variance == 0:  # every seed and every review gives the same difference
         return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0, wins, seeds)
-    freedom = variance**2 / (seed_part**2 / (seeds - 1) + review_part**2 / (reviews - 1))
     low, high = stats.t.interval(1 - LEVEL, freedom, loc=mean, scale=math.sqrt(variance))
     p_value = 2 * stats.t.sf(abs(mean) / math.sqrt(variance), freedom)
     return Difference(mean, float(low), float(high), float(p_value), wins, seeds)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def workspace(tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def make_workspace(folder: Path, mirror: Path) -> Path:
     folder.mkdir(parents=True)
-    for name in ("params.yaml", "dvc.yaml", ".gitignore", ".dvcignore"):
+    for name in ("params.yaml", "dvc.yaml", ".gitignore", ".dvcignore", "review.py"):
         shutil.copy(PROJECT / name, folder)
     for name in ("stages", ".dvc/plots"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -93,7 +94,7 @@ def make_workspace(folder: Path, mirror: Path) -> Path:
     edit_params(
         folder,
         features__multi_hot__num_words=50,
-        train__seeds=2,
+        train__seeds=3,
         variants={"single": "baselines.single", "candidate": "model"},
         model__epochs=3,
         model__units=4,
@@ -120,3 +121,65 @@ def real_archive() -> Path:
     if not (Path(folder) / "imdb.npz").is_file():
         pytest.skip("set IMDB_MIRROR to a folder with imdb.npz to test on the real archive")
     return Path(folder).absolute()
+
+
+# --- a Git repository with DVC results ------------------------------------------------------------
+
+Dvc = Callable[..., str]
+
+
+def make_repository(folder: Path, mirror: Path, home: Path) -> Path:
+    make_workspace(folder, mirror)
+    command(folder, mirror, home, "git init --quiet")
+    command(folder, mirror, home, "git config user.email someone@example.org")
+    command(folder, mirror, home, "git config user.name Someone")
+    commit(folder, mirror, home)
+    return folder
+
+
+def commit(folder: Path, mirror: Path, home: Path) -> None:
+    command(folder, mirror, home, "git add --all")
+    command(folder, mirror, home, "git commit --quiet --message Results")
+
+
+def attempt(
+    folder: Path, mirror: Path, home: Path, line: str, *more: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*line.split(), *more],
+        cwd=folder,
+        env=os.environ | environment(mirror, home),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def command(folder: Path, mirror: Path, home: Path, line: str, *more: str) -> str:
+    result = attempt(folder, mirror, home, line, *more)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory, mirror: Path, home: Path) -> Path:
+    """A repository in which `dvc repro` has run once and its results are committed."""
+    folder = tmp_path_factory.mktemp("a path with spaces") / "repository"
+    make_repository(folder, mirror, home)
+    command(folder, mirror, home, "dvc repro")
+    commit(folder, mirror, home)
+    return folder
+
+
+@pytest.fixture
+def dvc(repository: Path, mirror: Path, home: Path) -> Any:
+    """Run dvc in the repository; after the test it is as it was."""
+    yield lambda line, *more: command(repository, mirror, home, f"dvc {line}", *more)
+    command(repository, mirror, home, "git reset --hard --quiet")
+    command(repository, mirror, home, "git clean -fd --quiet")
+    command(repository, mirror, home, "dvc checkout --force --quiet")

@@ -2,53 +2,14 @@
 
 import hashlib
 import json
-import os
 import re
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import keras
-import pytest
 
-from tests.conftest import edit_params, environment, make_workspace
+from tests.conftest import Dvc, attempt, command, edit_params, make_repository
 
-Dvc = Callable[..., str]
 STAGES = ["download", "vectorize", "train@single", "train@candidate", "evaluate", "compare", "plot"]
-
-
-def make_repository(folder: Path, mirror: Path, home: Path) -> Path:
-    make_workspace(folder, mirror)
-    command(folder, mirror, home, "git init --quiet")
-    command(folder, mirror, home, "git config user.email someone@example.org")
-    command(folder, mirror, home, "git config user.name Someone")
-    commit(folder, mirror, home)
-    return folder
-
-
-def commit(folder: Path, mirror: Path, home: Path) -> None:
-    command(folder, mirror, home, "git add --all")
-    command(folder, mirror, home, "git commit --quiet --message Results")
-
-
-def attempt(
-    folder: Path, mirror: Path, home: Path, line: str, *more: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*line.split(), *more],
-        cwd=folder,
-        env=os.environ | environment(mirror, home),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def command(folder: Path, mirror: Path, home: Path, line: str, *more: str) -> str:
-    result = attempt(folder, mirror, home, line, *more)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
 
 
 def stages_run(output: str) -> list[str]:
@@ -63,30 +24,6 @@ def results(folder: Path) -> dict[str, str]:
         for path in sorted([folder / top, *(folder / top).rglob("*")])
         if path.is_file()
     }
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory, mirror: Path, home: Path) -> Path:
-    """A repository in which `dvc repro` has run once and its results are committed."""
-    folder = tmp_path_factory.mktemp("a path with spaces") / "repository"
-    make_repository(folder, mirror, home)
-    assert stages_run(command(folder, mirror, home, "dvc repro")) == STAGES
-    commit(folder, mirror, home)
-    return folder
-
-
-@pytest.fixture
-def dvc(repository: Path, mirror: Path, home: Path) -> Any:
-    """Run dvc in the repository; after the test it is as it was."""
-    yield lambda line, *more: command(repository, mirror, home, f"dvc {line}", *more)
-    command(repository, mirror, home, "git reset --hard --quiet")
-    command(repository, mirror, home, "git clean -fd --quiet")
-    command(repository, mirror, home, "dvc checkout --force --quiet")
 
 
 def test_nothing_runs_a_second_time(dvc: Dvc):
@@ -108,7 +45,7 @@ def test_results_are_what_is_documented(repository: Path):
         )
         for suffix in ("", "_sd")
     )
-    assert metrics["candidate"]["test_verdict"] == "too few seeds (2 of 3)"
+    assert metrics["candidate"]["test_verdict"] in ("better", "worse", "~")
     model = keras.models.load_model(repository / "models/candidate/seed-2.keras")
     assert model.input_shape == (None, 50)
     figures = sorted(path.name for path in (repository / "plots/figures").iterdir())
@@ -188,5 +125,5 @@ def test_a_lock_that_is_not_current_is_noticed_without_data(
 
 def test_two_runs_give_the_same_bytes(repository: Path, mirror: Path, home: Path, tmp_path: Path):
     other = make_repository(tmp_path / "elsewhere", mirror, home)
-    command(other, mirror, home, "dvc repro")
+    assert stages_run(command(other, mirror, home, "dvc repro")) == STAGES
     assert results(other) == results(repository)
