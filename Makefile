@@ -3,7 +3,7 @@
 PYTHON ?= $(shell PATH="$${PATH##*/.venv/bin:}" command -v python3)
 ACTIVATE := . .venv/bin/activate
 
-.PHONY: run test setup readme review lock
+.PHONY: run test setup readme check-lock review lock
 
 run: setup  ## the pipeline
 	$(ACTIVATE) && dvc repro
@@ -26,6 +26,10 @@ lock:  ## new pins in requirements.txt from pyproject.toml; needs uv
 
 readme: setup  ## the tables of README.md from metrics/
 	$(ACTIVATE) && python readme.py
+
+check-lock: setup  ## is dvc.lock current? needs neither data nor models
+	@$(ACTIVATE) && dry="$$(dvc repro --allow-missing --dry)" && case "$$dry" in \
+		*"Running stage"*) echo "$$dry"; echo "run dvc repro and commit the result" >&2; exit 1;; esac
 
 BASE ?= main
 review: setup  ## the workspace against BASE: make review BASE=main ARGS="--fail-on worse"

@@ -1,6 +1,6 @@
 """Is it a gain or is it noise? The workspace against another revision: `make review BASE=main`.
 
-usage   python review.py [BASE] [--json] [--fail-on worse] [--reproduce] [--images URL]
+usage   python review.py [BASE] [--json] [--fail-on worse] [--reproduce] [--images BEFORE AFTER]
 reads   the results of both sides: metrics/ and plots/ from Git, predictions through DVC (workspace,
         cache or remote); nothing is trained unless --reproduce asks for it
 writes  review/report.md, review/report.json, review/{before,after}/*.png; prints the report
@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -187,7 +187,7 @@ def make_report(base: Side, ours: Side, revision: str) -> dict[str, Any]:
     }
 
 
-def markdown(report: dict[str, Any], images: str) -> str:
+def markdown(report: dict[str, Any], images: Sequence[str]) -> str:
     """The report as a page; what did not change is left out."""
     name = report["base"]
     parts = [f"# Review against {name}", f"**{headline(report)}**"]
@@ -211,13 +211,7 @@ def markdown(report: dict[str, Any], images: str) -> str:
         rows = [[f"`{path}`", ", ".join(stages)] for path, stages in report["code"].items()]
         parts += ["## Code", table(["changed", "stages"], rows)]
     if report["figures"]:
-        rows = [
-            [
-                f"![]({images.format(side='before')}/{figure})",
-                f"![]({images.format(side='after')}/{figure})",
-            ]
-            for figure in report["figures"]
-        ]
+        rows = [[f"![]({side}/{figure})" for side in images] for figure in report["figures"]]
         parts += ["## Figures", table([name, "here"], rows)]
     return "\n\n".join(parts) + "\n"
 
@@ -269,7 +263,13 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, not Markdown")
     parser.add_argument("--fail-on", choices=["worse"], help="exit with 1 on such a verdict")
     parser.add_argument("--reproduce", action="store_true", help="run the base's pipeline again")
-    parser.add_argument("--images", default="{side}", help="address of the figures in the report")
+    parser.add_argument(
+        "--images",
+        nargs=2,
+        default=("before", "after"),
+        metavar=("BEFORE", "AFTER"),
+        help="addresses of the figures in the report (default: the folders beside it)",
+    )
     options = parser.parse_args()
     commit = command("git", "rev-parse", "--verify", f"{options.base}^{{commit}}").decode().strip()
     name = options.base if commit.startswith(options.base) else f"{options.base} ({commit[:7]})"
