@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 from numpy.typing import NDArray
 from sklearn import metrics
 
@@ -27,24 +28,26 @@ from stages.storage import (
     PREDICTIONS,
     SCORES,
     Reviews,
+    read_json,
     whole_folder,
 )
 
-BATCH_SIZE = 2048  # any size gives the same figures; this one bounds the memory
+BATCH_SIZE = 512  # any size gives the same figures; this one bounds the memory
 
 
-def predict(model: keras.Model, reviews: Reviews) -> tuple[NDArray[np.float32], float]:
+def predict(model: keras.Model, batches: tf.data.Dataset) -> tuple[NDArray[np.float32], float]:
     """The probability of being positive for each of n reviews, (n,), and the mean loss.
 
     The loss is the one the model was trained with, penalties included, as Keras reports it.
     """
     probabilities, losses = [], []
-    for multi_hot, labels in network.batches(reviews, model.input_shape[1], BATCH_SIZE):
+    for multi_hot, labels in batches:
         outputs = model(multi_hot, training=False)
         loss = model.compute_loss(y=labels, y_pred=outputs, training=False)
         probabilities.append(outputs.numpy().ravel())
         losses.append(float(loss) * len(labels))
-    return np.concatenate(probabilities), sum(losses) / len(reviews)
+    predictions = np.concatenate(probabilities)
+    return predictions, sum(losses) / len(predictions)
 
 
 def classification_scores(
@@ -97,14 +100,18 @@ def main() -> None:
     variants, seeds = list(params.variants), params.train.all_seeds
     check_leftovers(variants)
     network.use_one_thread_per_network()
+    num_words = read_json(MULTI_HOT / "facts.json")["num_words"]
     splits = {split: Reviews.load(MULTI_HOT, split) for split in ("validation", "test")}
+    batches = {
+        split: network.batches(reviews, num_words, BATCH_SIZE) for split, reviews in splits.items()
+    }
 
     def evaluate(path: Path) -> dict[str, tuple[NDArray[np.float32], float]]:
         try:
             model = keras.models.load_model(path)
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: {error}; `dvc repro` makes it anew") from None
-        return {split: predict(model, reviews) for split, reviews in splits.items()}
+        return {split: predict(model, batches[split]) for split in splits}
 
     rows: list[dict[str, Any]] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool, whole_folder(PREDICTIONS) as folder:
