@@ -171,14 +171,14 @@ def main() -> None:
         }
         for variant, (d, verdict_) in with_verdicts(differences).items():
             summary[variant] |= {
-                f"{split}_difference": round(d.mean, 4),
-                f"{split}_difference_wins": d.wins,
+                f"{split}_gain": round(d.mean, 4),
+                f"{split}_gain_wins": d.wins,
                 f"{split}_verdict": verdict_,
             }
             if d.seeds > 1:
                 summary[variant] |= {
-                    f"{split}_difference_low": round(d.low, 4),
-                    f"{split}_difference_high": round(d.high, 4),
+                    f"{split}_gain_low": round(d.low, 4),
+                    f"{split}_gain_high": round(d.high, 4),
                 }
             print(
                 f"{split:<12}{variant:<20}{d.mean:>+8.4f}"

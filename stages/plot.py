@@ -79,14 +79,14 @@ def test_accuracy(scores: pd.DataFrame, data: str) -> Figure:
 
 def differences(metrics: dict[str, dict[str, Any]], reference: str, data: str) -> Figure:
     """What each variant is better or worse than the reference, with 95% intervals around zero."""
-    variants = [name for name, of in metrics.items() if "test_difference" in of]
+    variants = [name for name, of in metrics.items() if "test_gain" in of]
     figure, axis = plt.subplots(figsize=(8, 0.7 * len(variants) + 1.6), layout="constrained")
     axis.axvline(0, color="black", linewidth=1)
     for split, offset, marker in (("validation", -0.15, "s"), ("test", 0.15, "o")):
         for row, variant in enumerate(variants):
             of = metrics[variant]
-            mean = of[f"{split}_difference"]
-            ends = [of.get(f"{split}_difference_{end}", mean) for end in ("low", "high")]
+            mean = of[f"{split}_gain"]
+            ends = [of.get(f"{split}_gain_{end}", mean) for end in ("low", "high")]
             colour = COLOURS["train" if split == "test" else split]
             axis.plot(ends, [row + offset] * 2, color=colour, linewidth=2)
             axis.plot(mean, row + offset, marker, color=colour, label=split if row == 0 else None)
