@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Callable
 
+INTERRUPTED = 130  # what a shell reports for Ctrl-C; DVC records only a stage that ends with 0
+
 
 class InputError(Exception):
     """Parameters or data that cannot be used; the message says which, why, and what would do."""
@@ -14,3 +16,5 @@ def run(main: Callable[[], None]) -> None:
         main()
     except InputError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

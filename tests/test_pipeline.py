@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+import os
 import re
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import keras
 
-from tests.conftest import Dvc, attempt, command, edit_params, make_repository
+from tests.conftest import Dvc, attempt, command, edit_params, environment, make_repository
 
 STAGES = ["download", "vectorize", "train@single", "train@candidate", "evaluate", "compare", "plot"]
 
@@ -127,3 +131,28 @@ def test_two_runs_give_the_same_bytes(repository: Path, mirror: Path, home: Path
     other = make_repository(tmp_path / "elsewhere", mirror, home)
     assert stages_run(command(other, mirror, home, "dvc repro")) == STAGES
     assert results(other) == results(repository)
+
+
+def test_an_interrupted_training_is_no_result(repository: Path, mirror: Path, home: Path, dvc: Dvc):
+    edit_params(repository, model__epochs=10_000, model__patience=None)
+    with subprocess.Popen(
+        ["dvc", "repro"],
+        cwd=repository,
+        env=os.environ | environment(mirror, home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        output = ""
+        while "stages.train candidate" not in output:
+            output += process.stdout.readline()
+        time.sleep(8)  # it trains by now
+        os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does
+        output += process.stdout.read()
+    assert process.returncode != 0
+    assert "Traceback" not in output
+    assert not (repository / "models/candidate").exists()
+    command(repository, mirror, home, "git checkout --quiet params.yaml dvc.lock")
+    assert stages_run(dvc("repro")) == []
