@@ -19,17 +19,27 @@ from typing import Any
 
 import dvc.api
 import numpy as np
+import orjson
 import pandas as pd
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
+from scipy import stats
 from tabulate import tabulate
 
-from stages.compare import Difference, difference, difference_of_scores, with_verdicts
+from stages.compare import (
+    LEVEL,
+    Difference,
+    difference,
+    difference_of_scores,
+    holm,
+    with_verdicts,
+)
 from stages.errors import InputError, run
 from stages.storage import METRICS, MULTI_HOT, PREDICTIONS, SCORES, whole_folder
 
 REVIEW = Path("review")
 FIGURES = Path("plots/figures")
+OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE  # NaN becomes null
 FOOTNOTE = (
     "Interval: 95%, over seeds and reviews. `~`: no difference shown at 5%, Holm-corrected for the "
     "number of variants."
@@ -139,15 +149,30 @@ def compare_sides(base: Side, ours: Side) -> tuple[list[dict[str, Any]], list[st
 
 
 def changed_metrics(base: Side, ours: Side) -> list[dict[str, Any]]:
-    """Means over seeds, other than accuracies, that are not what they were."""
-    return [
-        {"metric": f"{variant}.{name}", "before": base.metrics[variant][name], "after": value}
-        for variant in ours.metrics
-        if variant != "data" and variant in base.metrics
-        for name, value in ours.metrics[variant].items()
-        if name in ("train_accuracy", "test_loss", "best_epoch")
-        and base.metrics[variant].get(name) != value
-    ]
+    """Means over seeds, other than of accuracies on held-out reviews, that are not what they were.
+
+    The reviews play no part here: the interval is Welch's t over the seeds.
+    """
+    rows: list[dict[str, Any]] = []
+    for variant in [v for v in ours.metrics if v != "data" and v in base.metrics]:
+        for name in ("train_accuracy", "test_loss", "best_epoch"):
+            before, after = (
+                side.scores.loc[side.scores["variant"] == variant, name] for side in (base, ours)
+            )
+            means = {"before": base.metrics[variant][name], "after": ours.metrics[variant][name]}
+            if means["before"] == means["after"]:
+                continue
+            test = stats.ttest_ind(after, before, equal_var=False)
+            low, high = test.confidence_interval(1 - LEVEL)
+            rows.append(
+                {"metric": f"{variant}.{name}"}
+                | means
+                | {"low": float(low), "high": float(high), "p_value": float(test.pvalue)}
+            )
+    for row, p in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
+        higher = "higher" if row["after"] > row["before"] else "lower"
+        row["verdict"] = higher if p < LEVEL else "~"
+    return rows
 
 
 def changed_code(base: str) -> dict[str, list[str]]:
@@ -205,8 +230,18 @@ def markdown(report: dict[str, Any], images: Sequence[str]) -> str:
         if report[key]:
             parts += [f"{title}: {', '.join(f'`{variant}`' for variant in report[key])}."]
     if report["metrics"]:
-        rows = [[f"`{r['metric']}`", str(r["before"]), str(r["after"])] for r in report["metrics"]]
-        parts += ["## Other metrics, means over seeds", table(["metric", name, "here"], rows)]
+        rows = [
+            [
+                f"`{r['metric']}`",
+                str(r["before"]),
+                str(r["after"]),
+                f"[{r['low']:+.3g}, {r['high']:+.3g}]",
+                r["verdict"],
+            ]
+            for r in report["metrics"]
+        ]
+        header = ["metric", name, "here", "95% interval of the change", "verdict"]
+        parts += ["## Other metrics, means over seeds", table(header, rows)]
     if report["code"]:
         rows = [[f"`{path}`", ", ".join(stages)] for path, stages in report["code"].items()]
         parts += ["## Code", table(["changed", "stages"], rows)]
@@ -278,7 +313,7 @@ def main() -> None:
         base = Side(name, None if folder else commit, folder or Path())
         report = make_report(base, ours, commit)
         figures = {"before": base.figures(), "after": ours.figures()}
-    page, data = markdown(report, options.images), json.dumps(report, indent=2) + "\n"
+    page, data = markdown(report, options.images), orjson.dumps(report, option=OPTIONS).decode()
     with whole_folder(REVIEW) as out:
         (out / "report.md").write_text(page, "utf-8")
         (out / "report.json").write_text(data, "utf-8")

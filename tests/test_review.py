@@ -53,6 +53,9 @@ def test_a_changed_parameter_is_shown_with_what_it_did(repository: Path, review:
         ("candidate", "validation"),
         ("candidate", "test"),
     }
+    (train_accuracy,) = (r for r in report["metrics"] if r["metric"] == "candidate.train_accuracy")
+    assert train_accuracy["low"] < train_accuracy["after"] - train_accuracy["before"]
+    assert train_accuracy["verdict"] in ("higher", "lower", "~")
     assert report["code"] == {}
     assert "learning_curves_candidate.png" in report["figures"]
     assert "learning_curves_single.png" not in report["figures"]
