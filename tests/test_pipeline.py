@@ -136,7 +136,8 @@ def test_two_runs_give_the_same_bytes(repository: Path, mirror: Path, home: Path
 def test_an_interrupted_training_is_no_result(repository: Path, mirror: Path, home: Path, dvc: Dvc):
     edit_params(repository, model__epochs=10_000, model__patience=None)
     with subprocess.Popen(
-        ["dvc", "repro"],
+        # A shell makes its background jobs ignore Ctrl-C, and all that they start.
+        ["env", "--default-signal=INT", "dvc", "repro"],
         cwd=repository,
         env=os.environ | environment(mirror, home),
         stdout=subprocess.PIPE,
@@ -150,7 +151,11 @@ def test_an_interrupted_training_is_no_result(repository: Path, mirror: Path, ho
             output += process.stdout.readline()
         time.sleep(8)  # it trains by now
         os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does
-        output += process.stdout.read()
+        try:
+            output += process.communicate(timeout=60)[0]
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode != 0
     assert "Traceback" not in output
     assert not (repository / "models/candidate").exists()
