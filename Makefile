@@ -21,7 +21,7 @@ setup: .venv/installed
 	touch $@
 
 lock:  ## new pins in requirements.txt from pyproject.toml; needs uv
-	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header \
+	uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-header \
 		--no-annotate --upgrade --output-file requirements.txt
 
 readme: setup  ## the tables of README.md from metrics/
