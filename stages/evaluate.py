@@ -7,6 +7,7 @@ writes  metrics/scores.csv     a row per variant and seed
 """
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -35,19 +36,30 @@ from stages.storage import (
 BATCH_SIZE = 512  # any size gives the same figures; this one bounds the memory
 
 
-def predict(model: keras.Model, batches: tf.data.Dataset) -> tuple[NDArray[np.float32], float]:
-    """The probability of being positive for each of n reviews, (n,), and the mean loss.
+def predict(
+    model: keras.Model, batches: tf.data.Dataset
+) -> Callable[[], tuple[NDArray[np.float32], float]]:
+    """A function that applies `model`, with the weights it has by then, to n reviews.
 
-    The loss is the one the model was trained with, penalties included, as Keras reports it.
+    It returns the probability of being positive for each review, (n,), and the mean loss: the one
+    the model was trained with, penalties included, as Keras reports it.
     """
-    probabilities, losses = [], []
-    for multi_hot, labels in batches:
+
+    @tf.function(input_signature=batches.element_spec)  # type: ignore[untyped-decorator]
+    def step(multi_hot: Any, labels: Any) -> tuple[Any, Any]:
         outputs = model(multi_hot, training=False)
-        loss = model.compute_loss(y=labels, y_pred=outputs, training=False)
-        probabilities.append(outputs.numpy().ravel())
-        losses.append(float(loss) * len(labels))
-    predictions = np.concatenate(probabilities)
-    return predictions, sum(losses) / len(predictions)
+        return outputs, model.compute_loss(y=labels, y_pred=outputs, training=False)
+
+    def apply() -> tuple[NDArray[np.float32], float]:
+        probabilities, losses = [], []
+        for multi_hot, labels in batches:
+            outputs, loss = step(multi_hot, labels)
+            probabilities.append(outputs.numpy().ravel())
+            losses.append(float(loss) * len(labels))
+        predictions = np.concatenate(probabilities)
+        return predictions, sum(losses) / len(predictions)
+
+    return apply
 
 
 def classification_scores(
@@ -95,6 +107,13 @@ def check_leftovers(variants: list[str]) -> None:
         )
 
 
+def load_weights(model: keras.Model, path: Path) -> None:
+    try:
+        model.set_weights(keras.models.load_model(path).get_weights())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: {error}; `dvc repro` makes it anew") from None
+
+
 def main() -> None:
     params = load_params()
     variants, seeds = list(params.variants), params.train.all_seeds
@@ -106,19 +125,20 @@ def main() -> None:
         split: network.batches(reviews, num_words, BATCH_SIZE) for split, reviews in splits.items()
     }
 
-    def evaluate(path: Path) -> dict[str, tuple[NDArray[np.float32], float]]:
-        try:
-            model = keras.models.load_model(path)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: {error}; `dvc repro` makes it anew") from None
-        return {split: predict(model, batches[split]) for split in splits}
+    def evaluate(variant: str) -> list[dict[str, tuple[NDArray[np.float32], float]]]:
+        """Predictions and loss of each seed on each split, by one network traced once."""
+        model = network.build(params.variant(variant), num_words, seed=0)
+        on_split = {split: predict(model, batches[split]) for split in splits}
+        results = []
+        for seed in seeds:
+            load_weights(model, MODELS / variant / f"seed-{seed}.keras")
+            results.append({split: apply() for split, apply in on_split.items()})
+        return results
 
     rows: list[dict[str, Any]] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool, whole_folder(PREDICTIONS) as folder:
-        for variant in variants:
+        for variant, results in zip(variants, pool.map(evaluate, variants), strict=True):
             histories = pd.read_csv(HISTORY / f"{variant}.csv")
-            paths = [MODELS / variant / f"seed-{seed}.keras" for seed in seeds]
-            results = list(pool.map(evaluate, paths))
             for split in splits:
                 predictions = np.stack([result[split][0] for result in results])
                 np.save(folder / f"{variant}_{split}.npy", predictions)

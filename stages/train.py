@@ -50,8 +50,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def train(
-    variant: Variant,
-    num_words: int,
+    networks: network.Networks,
     seed: int,
     training: Reviews,
     validation: Reviews,
@@ -67,7 +66,8 @@ def train(
     Raises:
         InputError: the loss is not finite any more, or Keras refuses the combination of settings.
     """
-    model = network.build(variant, num_words, seed)
+    variant, num_words = networks.variant, networks.num_words
+    model = networks.start(seed)
     callbacks = [*callbacks, FiniteLoss()]
     if variant.patience:
         early_stopping = keras.callbacks.EarlyStopping(
@@ -108,7 +108,7 @@ def train_all(
     variant: Variant, num_words: int, seeds: range, training: Reviews, validation: Reviews
 ) -> list[tuple[bytes, pd.DataFrame]]:
     """`train` for every seed, as many at once as there are processors; in order of the seeds."""
-    stop = threading.Event()
+    stop, networks = threading.Event(), network.Networks(variant, num_words)
     with (
         tqdm(total=len(seeds) * variant.epochs, unit="epoch", disable=None) as bar,
         ThreadPoolExecutor(os.cpu_count()) as pool,
@@ -116,9 +116,7 @@ def train_all(
         try:
             return list(
                 pool.map(
-                    lambda seed: train(
-                        variant, num_words, seed, training, validation, [Progress(bar, stop)]
-                    ),
+                    lambda seed: train(networks, seed, training, validation, [Progress(bar, stop)]),
                     seeds,
                 )
             )

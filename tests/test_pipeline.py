@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import keras
+import pytest
 
 from tests.conftest import Dvc, attempt, command, edit_params, environment, make_repository
 
@@ -161,3 +162,13 @@ def test_an_interrupted_training_is_no_result(repository: Path, mirror: Path, ho
     assert not (repository / "models/candidate").exists()
     command(repository, mirror, home, "git checkout --quiet params.yaml dvc.lock")
     assert stages_run(dvc("repro")) == []
+
+
+@pytest.mark.parametrize("stage", ["download", "vectorize", "compare", "plot"])
+def test_only_stages_that_run_a_network_import_tensorflow(
+    stage: str, repository: Path, mirror: Path, home: Path, dvc: Dvc
+):
+    code = f"import sys; from stages import {stage}; {stage}.main(); print(*sorted(sys.modules))"
+    modules = command(repository, mirror, home, "python -c", code).split()
+    assert f"stages.{stage}" in modules
+    assert not {"tensorflow", "keras"} & set(modules)

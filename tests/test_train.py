@@ -1,6 +1,7 @@
 """The networks: the same as Keras's dense ones, trained reproducibly, saved reproducibly."""
 
 import io
+import resource
 import threading
 import zipfile
 from typing import Any
@@ -53,7 +54,8 @@ def dense(reviews: Reviews) -> Any:
 
 
 def fit(variant: Variant, seed: int = 1) -> Any:
-    return train.train(variant, NUM_WORDS, seed, make_reviews(), make_reviews(30, seed=1), [])
+    networks = network.Networks(variant, NUM_WORDS)
+    return train.train(networks, seed, make_reviews(), make_reviews(30, seed=1), [])
 
 
 @pytest.fixture
@@ -105,6 +107,14 @@ def test_loss_and_gradients_are_those_of_a_dense_layer(penalties: dict[str, floa
         results.append([loss, outputs, *tape.gradient(loss, weights)])
     for ours, kerass in zip(*results, strict=True):
         np.testing.assert_allclose(ours, kerass, rtol=1e-5, atol=1e-7)
+
+
+def test_no_step_of_training_makes_the_reviews_dense():
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    reviews, num_words = make_reviews(512), 1_000_000  # as one dense batch: 2 GB
+    networks = network.Networks(make_variant(units=1, batch_size=512), num_words)
+    train.train(networks, 1, reviews, reviews, [])
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 200_000  # kB
 
 
 def test_each_seed_starts_and_drops_differently():
@@ -170,6 +180,18 @@ def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads():
     assert len({archive for archive, _ in again}) == 3
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "muon", "schedulefreeadamw"])
+def test_a_network_that_starts_anew_remembers_nothing(optimizer: str):
+    variant = make_variant(optimizer=optimizer, dropout=0.3, patience=1, kernel_l2=0.01)
+    networks = network.Networks(variant, NUM_WORDS)
+    splits = make_reviews(), make_reviews(30, seed=1)
+    train.train(networks, 1, *splits, [])
+    archive, history = train.train(networks, 2, *splits, [])
+    alone, history_alone = fit(variant, seed=2)
+    assert archive == alone
+    assert history.equals(history_alone)
+
+
 def test_a_saved_model_is_plain_keras(load):
     archive, _ = fit(make_variant(dropout=0.3))
     model = load(archive)
@@ -199,8 +221,7 @@ def test_a_training_that_is_not_wanted_any_more_ends_early():
     stop.set()
     with tqdm(disable=True) as bar:
         _, history = train.train(
-            make_variant(epochs=50),
-            NUM_WORDS,
+            network.Networks(make_variant(epochs=50), NUM_WORDS),
             1,
             make_reviews(),
             make_reviews(),
