@@ -3,7 +3,7 @@
 PYTHON ?= $(shell PATH="$${PATH##*/.venv/bin:}" command -v python3)
 ACTIVATE := . .venv/bin/activate
 
-.PHONY: run test setup readme check-lock review lock
+.PHONY: run test setup readme check-lock review lock remote
 
 run: setup  ## the pipeline
 	$(ACTIVATE) && dvc repro
@@ -34,3 +34,8 @@ check-lock: setup  ## is dvc.lock current? needs neither data nor models
 BASE ?= main
 review: setup  ## the workspace against BASE: make review BASE=main ARGS="--fail-on worse"
 	@$(ACTIVATE) && python review.py $(BASE) $(ARGS)
+
+URL ?= $(error say where: make remote URL=s3://bucket/path, URL=ssh://user@host/path or URL=/folder)
+remote: setup  ## the cache shared through a DVC remote; then commit .dvc/config and dvc push
+	@$(ACTIVATE) && dvc remote add --default --force storage "$(URL)" && \
+		dvc remote modify storage verify true

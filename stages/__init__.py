@@ -2,6 +2,7 @@
 
 import os
 
-# TensorFlow reads these when it is imported.
+# TensorFlow and Keras read these when they are imported; results do not depend on who runs them.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no notices about the processor
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its sums depend on the processor
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # its sums depend on the processor
+os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever keras.json says

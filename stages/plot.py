@@ -140,6 +140,7 @@ def confusion_matrices(scores: pd.DataFrame, data: str) -> Figure:
 
 
 def main() -> None:
+    mpl.rcdefaults()  # whatever the user's matplotlibrc says
     params = load_params()
     variants = list(params.variants)
     scores = pd.read_csv(SCORES)

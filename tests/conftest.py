@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
@@ -183,3 +184,14 @@ def dvc(repository: Path, mirror: Path, home: Path) -> Any:
     command(repository, mirror, home, "git reset --hard --quiet")
     command(repository, mirror, home, "git clean -fd --quiet")
     command(repository, mirror, home, "dvc checkout --force --quiet")
+
+
+def worsen(folder: Path) -> None:
+    """The candidate gets all test reviews wrong."""
+    labels = np.load(folder / "data/multi_hot/test_labels.npy")
+    predictions = folder / "data/predictions/candidate_test.npy"
+    predictions.unlink()  # a link to the cache, perhaps
+    np.save(predictions, np.repeat(1.0 - labels[None], 3, axis=0).astype(np.float32))
+    scores = pd.read_csv(folder / "metrics/scores.csv")
+    scores.loc[scores["variant"] == "candidate", "test_accuracy"] = 0.0
+    scores.to_csv(folder / "metrics/scores.csv", index=False)

@@ -8,11 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from tests.conftest import Dvc, attempt, command, edit_params
+from tests.conftest import Dvc, attempt, command, edit_params, worsen
 
 Review = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -24,14 +22,7 @@ def review(repository: Path, mirror: Path, home: Path, dvc: Dvc) -> Review:
 
 @pytest.fixture
 def worse(repository: Path, dvc: Dvc) -> None:
-    """The candidate gets all test reviews wrong."""
-    labels = np.load(repository / "data/multi_hot/test_labels.npy")
-    predictions = repository / "data/predictions/candidate_test.npy"
-    predictions.unlink()  # a link to the cache, perhaps
-    np.save(predictions, np.repeat(1.0 - labels[None], 3, axis=0).astype(np.float32))
-    scores = pd.read_csv(repository / "metrics/scores.csv")
-    scores.loc[scores["variant"] == "candidate", "test_accuracy"] = 0.0
-    scores.to_csv(repository / "metrics/scores.csv", index=False)
+    worsen(repository)
 
 
 def test_a_change_without_effect_is_three_lines(review: Review):

@@ -1,0 +1,80 @@
+"""The same commit on the same machine gives the same bytes, whoever runs it and wherever."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import command
+from tests.test_pipeline import STAGES, results, stages_run
+
+SOMEBODY = 65534  # a user without rights; Debian calls him nobody
+
+
+@pytest.fixture(params=["the same user", "another user"])
+def user(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Arguments of `subprocess.run`."""
+    if request.param == "the same user":
+        return {}
+    if os.geteuid() != 0:
+        pytest.skip("only root can run the pipeline as another user")
+    nobody: dict[str, Any] = {"user": SOMEBODY, "group": SOMEBODY, "extra_groups": []}
+    try:
+        subprocess.run([sys.executable, "-c", "import dvc"], check=True, **nobody)
+    except (PermissionError, subprocess.CalledProcessError):
+        pytest.skip(f"other users may not run {sys.executable}")
+    return nobody
+
+
+def test_elsewhere_the_bytes_are_the_same(
+    repository: Path, mirror: Path, home: Path, user: dict[str, Any]
+):
+    """Path, user, home, time zone, locale, umask, hash seed and number of cores at once."""
+    with tempfile.TemporaryDirectory() as parent:  # pytest's own folders are closed to others
+        folder = Path(parent) / "ein Ördner mit Leerzeichen, ж"
+        clone, other_home = folder / "clone", folder / "home"
+        write_settings(other_home)
+        command(folder, mirror, home, "git clone --quiet", str(repository), str(clone))
+        shutil.copytree(mirror, folder / "mirror")
+        for path in (Path(parent), *Path(parent).rglob("*")):
+            os.chown(path, user.get("user", -1), user.get("group", -1))
+        run = subprocess.run(
+            ["dvc", "repro", "--force"],
+            cwd=clone,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(other_home),
+                "IMDB_MIRROR": str(folder / "mirror"),
+                "TZ": "Pacific/Kiritimati",
+                "LC_ALL": "C",
+                "PYTHONHASHSEED": "1",
+                "TF_ENABLE_ONEDNN_OPTS": "1",
+            },
+            umask=0o077,
+            preexec_fn=on_one_core,
+            capture_output=True,
+            text=True,
+            check=False,
+            **user,
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert stages_run(run.stdout) == STAGES
+        here, there = results(repository), results(clone)
+        assert [name for name in here | there if here.get(name) != there.get(name)] == []
+
+
+def write_settings(home: Path) -> None:
+    """Settings of one user for the libraries that the stages use."""
+    (home / ".config/matplotlib").mkdir(parents=True)
+    (home / ".config/matplotlib/matplotlibrc").write_text("font.size: 14\naxes.grid: True\n")
+    (home / ".keras").mkdir()
+    (home / ".keras/keras.json").write_text('{"backend": "jax"}')
+
+
+def on_one_core() -> None:
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

