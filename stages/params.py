@@ -7,7 +7,7 @@ once, not after the stages that happen not to read that key.
 import itertools
 import reprlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.events import AliasEvent
 
 from stages.errors import InputError, reading
@@ -258,13 +259,20 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
 def _parse(content: bytes) -> object:
     if len(content) > LARGEST_FILE:
         raise ValueError(f"it has {len(content):,} bytes, more than {LARGEST_FILE:,}")
-    text = content.decode("utf-8")
-    # A few lines of nested aliases can stand for billions of values.
-    events = YAML(typ="safe", pure=True).parse(text)
-    if alias := next((event for event in events if isinstance(event, AliasEvent)), None):
-        line = alias.start_mark.line + 1
-        raise ValueError(f"line {line}: write out what *{alias.anchor} stands for")
-    return YAML(typ="safe", pure=True).load(text)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = WithoutAliases
+    return yaml.load(content.decode("utf-8"))
+
+
+class WithoutAliases(Composer):
+    """Refuses aliases: a few lines of nested ones can stand for billions of values."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.parser.check_event(AliasEvent):
+            alias = self.parser.peek_event()
+            line = alias.start_mark.line + 1
+            raise ValueError(f"line {line}: write out what *{alias.anchor} stands for")
+        return super().compose_node(parent, index)
 
 
 def _line(error: ErrorDetails) -> str:
