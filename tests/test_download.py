@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -255,8 +256,29 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content[: len(content) // 2])
+        elif self.path.startswith("/round"):
+            self.send_response(302)
+            self.send_header("Location", self.path)
+            self.end_headers()
+        elif self.path.startswith("/other"):
+            self.path = "/imdb.npz"
+            super().do_GET()
+        elif self.path.startswith("/silent"):
+            self.server.stop.wait()  # type: ignore[attr-defined]
+        elif self.path.startswith(("/stalls", "/drips", "/endless")):
+            self.send_response(302 if "moved" in self.path else 200)
+            self.send_header("Location", "/")
+            self.end_headers()
+            self.pour()
         else:
             super().do_GET()
+
+    def pour(self) -> None:
+        """A body without an end: nothing more, a byte now and then, or as much as is taken."""
+        self.wfile.write(b"x")
+        stop = self.server.stop  # type: ignore[attr-defined]
+        while not stop.wait({"/s": 60, "/d": 0.1, "/e": 0}[self.path[:2]]):
+            self.wfile.write(b"x" if self.path.startswith("/d") else b"x" * 100_000)
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -274,8 +296,11 @@ def https_mirror(mirror, tmp_path, monkeypatch) -> Iterator[str]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
     server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign] # clients that hang up
+    server.stop = threading.Event()  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"https://localhost:{server.server_port}"
+    server.stop.set()  # type: ignore[attr-defined]
     server.shutdown()
 
 
@@ -308,6 +333,54 @@ def test_a_mirror_that_misbehaves_is_refused(
     monkeypatch.setenv("IMDB_MIRROR", https_mirror + path)
     edit_params(workspace, data__sources=["keras"], data__keras__url="https://localhost:1")
     refused(reason)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason", "bound"),
+    [
+        ("/silent", "Read timed out", 8),  # three tries of a time-out, and 1 + 2 s between them
+        ("/stalls", "Read timed out", 8),
+        ("/drips", "not complete after 5 seconds", 7),
+        ("/endless", "more than 1,000,000 bytes", 4),
+        ("/endless/moved", "more than 1,000,000 bytes", 4),
+        ("/round", "Exceeded 30 redirects", 15),
+        ("/other", None, 4),
+    ],
+)
+def test_a_server_that_misbehaves_costs_bounded_time(
+    https_mirror, monkeypatch, path: str, reason: str | None, bound: float
+):
+    monkeypatch.setattr(download, "TIMEOUT", (1, 1))
+    monkeypatch.setattr(download, "DEADLINE", 5 if path == "/drips" else 60)
+    monkeypatch.setattr(download, "LARGEST_FILE", 1_000_000)
+    start = time.monotonic()
+    if reason is None:  # whatever it is, `find` checks its hash
+        assert download.fetch(f"{https_mirror}{path}/word_index.json").startswith(b"PK")
+    else:
+        with pytest.raises(InputError, match=f"^{https_mirror}{path}/imdb.npz: .*{reason}"):
+            download.fetch(f"{https_mirror}{path}/imdb.npz")
+    assert time.monotonic() - start < bound
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [("https://nowhere.invalid", "NameResolutionError"), ("https://localhost:1", "refused")],
+)
+def test_a_server_that_is_not_there(host: str, reason: str):
+    with pytest.raises(InputError, match=f"^{host}/imdb.npz: .*{reason}"):
+        download.fetch(f"{host}/imdb.npz")
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused(https_mirror, monkeypatch):
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    with pytest.raises(InputError, match="CERTIFICATE_VERIFY_FAILED"):
+        download.fetch(f"{https_mirror}/imdb.npz")
+
+
+@pytest.mark.parametrize("address", ["https://", "https://[", "https://a b/", "https://x:y/"])
+def test_an_address_that_is_none_is_refused(address: str):
+    with pytest.raises(InputError, match="imdb.npz: "):
+        download.fetch(f"{address}/imdb.npz")
 
 
 def test_plain_http_is_refused(workspace, monkeypatch):
