@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def test_empty_and_endless_and_unknown_reviews(workspace, use):
     metrics = run_all()
     assert metrics["data"]["test_reviews"] == 4
     test = Reviews.load(MULTI_HOT, "test")
-    rows = sorted(test.between(i, i + 1).values.tolist() for i in range(4))
+    rows = sorted(astuple(test.between(i, i + 1))[0].tolist() for i in range(4))
     assert rows == [[1], [1, 2], [1, 2, *range(4, 50)], [1, 4]]
     for variant in ("single", "candidate"):
         assert all(math.isfinite(x) for x in metrics[variant].values() if not isinstance(x, str))
