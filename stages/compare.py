@@ -14,15 +14,17 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from stages.errors import InputError, run
+from stages.errors import reading, run
 from stages.params import load_params
 from stages.storage import (
     METRICS,
     MULTI_HOT,
     PREDICTIONS,
-    SCORES,
+    REMEDY,
+    MultiHotFacts,
     Reviews,
     read_json,
+    read_scores,
     write_json,
 )
 
@@ -155,13 +157,14 @@ def with_verdicts(differences: dict[str, Difference]) -> dict[str, tuple[Differe
 def main() -> None:
     params = load_params()
     reference = params.compare.reference
-    scores = pd.read_csv(SCORES)
+    seeds = params.train.all_seeds
+    scores = read_scores(params.variants, seeds)
     summary = summarize(scores)
     print(f"{'accuracy minus that of ' + reference:<40}{'95% interval':>20}  seeds won")
     for split in ("validation", "test"):
         labels = Reviews.load(MULTI_HOT, split).labels
         correct = {
-            variant: (load_predictions(variant, split) > 0.5) == labels
+            variant: (load_predictions(variant, split, (len(seeds), len(labels))) > 0.5) == labels
             for variant in params.variants
         }
         differences = {
@@ -184,18 +187,22 @@ def main() -> None:
                 f"{split:<12}{variant:<20}{d.mean:>+8.4f}"
                 f"  [{d.low:+.4f}, {d.high:+.4f}]  {d.wins}/{d.seeds}  {verdict_}"
             )
-    facts = read_json(MULTI_HOT / "facts.json")
+    facts = read_json(MULTI_HOT / "facts.json", MultiHotFacts).model_dump()
     del facts["num_words"]  # a parameter
     facts["sha256"] = facts["sha256"][:12]
     write_json(METRICS, {"data": facts} | summary)
 
 
-def load_predictions(variant: str, split: str) -> NDArray[np.float32]:
+def load_predictions(variant: str, split: str, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """The (seeds, reviews) probabilities; InputError if they are missing or damaged."""
     path = PREDICTIONS / f"{variant}_{split}.npy"
-    try:
-        return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: {error}; `dvc repro` makes it anew") from None
+    with reading(path, REMEDY):
+        predictions: NDArray[np.float32] = np.load(path, allow_pickle=False)
+        if predictions.shape != shape or predictions.dtype != np.float32:
+            raise ValueError(f"{predictions.dtype} {predictions.shape}, not float32 {shape}")
+        if not ((predictions >= 0) & (predictions <= 1)).all():
+            raise ValueError("a probability is not between 0 and 1")
+        return predictions
 
 
 if __name__ == "__main__":

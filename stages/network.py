@@ -27,6 +27,7 @@ def use_one_thread_per_network() -> None:
     One thread computes one network, so that a sum is taken in the same order on any number of
     cores; the cores are used by training several seeds at once.
     """
+    keras.config.set_floatx("float32")  # whatever keras.json says
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.experimental.enable_op_determinism()
     tf.get_logger().setLevel("ERROR")  # one trace per network is what is wanted

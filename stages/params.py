@@ -4,8 +4,10 @@ Every stage calls `load_params` first, so a mistake anywhere in the file stops t
 once, not after the stages that happen not to read that key.
 """
 
+import itertools
+import reprlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -18,9 +20,13 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.events import AliasEvent
 
-from stages.errors import InputError
+from stages.errors import InputError, reading
+
+LARGEST_FILE = 100_000  # bytes; reading so many takes a second or two
+MOST_WEIGHTS = 100_000_000  # of one network: 400 MB, and an optimizer may keep as much twice more
 
 # The names Keras accepts, written out because asking Keras costs the import of TensorFlow in
 # every stage; a test compares them with Keras's own tables.
@@ -59,11 +65,14 @@ def _one_of(choices: list[str]) -> AfterValidator:
 Activation = Annotated[str, _one_of(ACTIVATIONS)]
 Optimizer = Annotated[str, AfterValidator(str.lower), _one_of(OPTIMIZERS)]  # as Keras: any case
 Loss = Annotated[str, _one_of(LOSSES)]
+NumWords = Annotated[int, Field(ge=5, le=1_000_000)]
 Units = Annotated[int, Field(ge=1, le=65_536)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Penalty = Annotated[float, Field(ge=0)]
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
-VariantName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]*$")]  # in file names
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+# In file names.
+VariantName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]*$", max_length=100)]
 
 
 class Block(BaseModel):
@@ -77,7 +86,9 @@ class Block(BaseModel):
         if isinstance(values, dict):
             for key in values.keys() - cls.model_fields.keys():
                 known = ", ".join(cls.model_fields)
-                raise ValueError(f"unknown key {key} ({values[key]!r}); the keys are {known}")
+                raise ValueError(
+                    f"unknown key {str(key)[:100]} ({_shown(values[key])}); the keys are {known}"
+                )
         return values
 
 
@@ -100,7 +111,7 @@ class Data(Block):
     """Where the reviews come from and how they are divided."""
 
     sources: Annotated[list[Literal["keras", "bundled"]], Field(min_length=1)]
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
     validation: Annotated[float, Field(gt=0, lt=1)]
     keras: KerasSource
     bundled: BundledSource
@@ -109,7 +120,7 @@ class Data(Block):
 class MultiHot(Block):
     """Each review as the set of its words among the `num_words` most frequent."""
 
-    num_words: Annotated[int, Field(ge=5, le=1_000_000)]
+    num_words: NumWords
 
 
 class Features(Block):
@@ -122,7 +133,7 @@ class Train(Block):
     """How many times each variant is trained, with seeds first_seed, first_seed + 1, …"""
 
     seeds: Annotated[int, Field(ge=1, le=1000)]
-    first_seed: Annotated[int, Field(ge=0, lt=2**31)]
+    first_seed: Seed
 
     @property
     def all_seeds(self) -> range:
@@ -156,7 +167,7 @@ class Variant(Block):
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     loss: Loss
     epochs: Annotated[int, Field(ge=1, le=10_000)]
-    batch_size: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
     patience: Annotated[int, Field(ge=1)] | None = None
 
     @property
@@ -165,6 +176,11 @@ class Variant(Block):
         own = [layer.model_dump(exclude_none=True) for layer in self.layers]
         shared = self.model_dump(include=set(Layer.model_fields))
         return [Layer(**shared | layer) for layer in own]
+
+    def weights(self, num_words: int) -> int:
+        """How many weights the network has, biases aside."""
+        units = [layer.units or self.units for layer in self.layers]
+        return sum(a * b for a, b in itertools.pairwise([num_words, *units, 1]))
 
 
 class Compare(Block):
@@ -198,14 +214,25 @@ class Params(Block):
                 )
             if place not in self.blocks:
                 raise ValueError(
-                    f"variants.{name}: {place!r} is no block of this file; "
+                    f"variants.{name}: {_shown(place)} is no block of this file; "
                     f"there are {', '.join(self.blocks)}"
                 )
         if self.compare.reference not in self.variants:
             raise ValueError(
-                f"compare.reference: {self.compare.reference!r} is not a variant; "
+                f"compare.reference: {_shown(self.compare.reference)} is not a variant; "
                 f"there are {', '.join(self.variants)}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _networks_fit_into_memory(self) -> "Params":
+        for place, variant in self.blocks.items():
+            weights = variant.weights(self.features.multi_hot.num_words)
+            if weights > MOST_WEIGHTS:
+                raise ValueError(
+                    f"{place}: {weights:,} weights are more than {MOST_WEIGHTS:,}; fewer units or "
+                    "a smaller features.multi_hot.num_words"
+                )
         return self
 
     def variant(self, name: str) -> Variant:
@@ -221,20 +248,46 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     Raises:
         InputError: a line for each thing that is wrong: the key, its value, what is allowed.
     """
+    with reading(f"{path} cannot be read"):
+        values = _parse(path.read_bytes())
     try:
-        values = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
         return Params.model_validate(values)
     except ValidationError as error:
         raise InputError("\n       ".join(f"{path}: {_line(e)}" for e in error.errors())) from None
-    except (OSError, UnicodeError, YAMLError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+
+
+def _parse(content: bytes) -> object:
+    if len(content) > LARGEST_FILE:
+        raise ValueError(f"it has {len(content):,} bytes, more than {LARGEST_FILE:,}")
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = WithoutAliases
+    return yaml.load(content.decode("utf-8"))
+
+
+class WithoutAliases(Composer):
+    """Refuses aliases: a few lines of nested ones can stand for billions of values."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.parser.check_event(AliasEvent):
+            alias = self.parser.peek_event()
+            line = alias.start_mark.line + 1
+            raise ValueError(f"line {line}: write out what *{alias.anchor} stands for")
+        return super().compose_node(parent, index)
 
 
 def _line(error: ErrorDetails) -> str:
-    key = ".".join(map(str, error["loc"]))
+    key = ".".join(map(str, error["loc"]))[:200]
     what = error["msg"].removeprefix("Value error, ")
     if error["type"] == "missing":
         return f"{key}: missing"
     if isinstance(error["input"], dict):  # a rule about a whole block names the key itself
         return f"{key}: {what}" if key else what
-    return f"{key}: {error['input']!r} is not allowed: {what[0].lower()}{what[1:]}"
+    return f"{key}: {_shown(error['input'])} is not allowed: {what[0].lower()}{what[1:]}"
+
+
+def _shown(value: object) -> str:
+    """The value as one writes it, shortened."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # Python writes no integer of more than 4300 digits
+        return "a number of thousands of digits"

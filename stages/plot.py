@@ -17,9 +17,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from stages.errors import run
+from stages.errors import reading, run
 from stages.params import load_params
-from stages.storage import HISTORY, METRICS, SCORES, read_json, whole_folder
+from stages.storage import (
+    METRICS,
+    REMEDY,
+    read_history,
+    read_json,
+    read_scores,
+    whole_folder,
+)
 
 FIGURES = Path("plots/figures")
 # Two colours of Okabe and Ito, "Color Universal Design" (2008): told apart with any colour vision.
@@ -85,8 +92,8 @@ def differences(metrics: dict[str, dict[str, Any]], reference: str, data: str) -
     for split, offset, marker in (("validation", -0.15, "s"), ("test", 0.15, "o")):
         for row, variant in enumerate(variants):
             of = metrics[variant]
-            mean = of[f"{split}_gain"]
-            ends = [of.get(f"{split}_gain_{end}", mean) for end in ("low", "high")]
+            mean = float(of[f"{split}_gain"])
+            ends = [float(of.get(f"{split}_gain_{end}", mean)) for end in ("low", "high")]
             colour = COLOURS["train" if split == "test" else split]
             axis.plot(ends, [row + offset] * 2, color=colour, linewidth=2)
             axis.plot(mean, row + offset, marker, color=colour, label=split if row == 0 else None)
@@ -142,20 +149,23 @@ def confusion_matrices(scores: pd.DataFrame, data: str) -> Figure:
 def main() -> None:
     mpl.rcdefaults()  # whatever the user's matplotlibrc says
     params = load_params()
-    variants = list(params.variants)
-    scores = pd.read_csv(SCORES)
-    metrics = read_json(METRICS)
-    facts = metrics["data"]
-    metrics = {variant: metrics[variant] for variant in variants}
-    data = (
-        f"{SOURCES[facts['source']]}: {facts['train_reviews']:,} train, "
-        f"{facts['validation_reviews']:,} validation, {facts['test_reviews']:,} test"
-    )
-    histories = {variant: pd.read_csv(HISTORY / f"{variant}.csv") for variant in variants}
+    variants, seeds = list(params.variants), params.train.all_seeds
+    scores = read_scores(variants, seeds)
+    histories = {variant: read_history(variant, seeds) for variant in variants}
+    metrics = read_json(METRICS, dict[str, dict[str, float | str]])
+    with reading(METRICS, REMEDY):
+        facts = metrics["data"]
+        data = (
+            f"{SOURCES[facts['source']]}: {facts['train_reviews']:,.0f} train, "
+            f"{facts['validation_reviews']:,.0f} validation, {facts['test_reviews']:,.0f} test"
+        )
+        gains = differences(
+            {variant: metrics[variant] for variant in variants}, params.compare.reference, data
+        )
     with whole_folder(FIGURES) as folder:
         figures = {
             "test_accuracy": test_accuracy(scores, data),
-            "differences": differences(metrics, params.compare.reference, data),
+            "differences": gains,
             "confusion_matrices": confusion_matrices(scores, data),
         } | {
             f"learning_curves_{variant}": learning_curves(history, data)

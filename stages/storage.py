@@ -2,16 +2,20 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
-from stages.errors import InputError
+from stages.errors import reading
+from stages.params import Block, NumWords
 
 REVIEWS = Path("data/reviews")  # written by download
 MULTI_HOT = Path("data/multi_hot")  # written by vectorize
@@ -20,6 +24,35 @@ HISTORY = Path("plots/history")  # one CSV per variant, written by train
 PREDICTIONS = Path("data/predictions")  # written by evaluate
 SCORES = Path("metrics/scores.csv")  # written by evaluate
 METRICS = Path("metrics/metrics.json")  # written by compare
+
+SIGNS = ("positives", "negatives")
+REMEDY = "; `dvc repro` makes it anew"
+
+
+class ReviewFacts(Block):
+    """What facts.json says of data/reviews."""
+
+    source: str
+    sha256: str
+    vocabulary: int
+    test_reviews: int
+
+    @property
+    def words(self) -> int:
+        """How many values a word can have, from 0."""
+        return self.vocabulary + 1
+
+
+class MultiHotFacts(ReviewFacts):
+    """What facts.json says of data/multi_hot."""
+
+    train_reviews: int
+    validation_reviews: int
+    num_words: NumWords
+
+    @property
+    def words(self) -> int:
+        return self.num_words
 
 
 @dataclass(frozen=True)
@@ -53,28 +86,28 @@ class Reviews:
 
     @classmethod
     def load(cls, folder: Path, split: str) -> "Reviews":
-        """Memory-map what `save` wrote; InputError if the files are missing or damaged."""
-        try:
-            reviews = cls(
-                *(
-                    np.load(folder / f"{split}_{field.name}.npy", mmap_mode="r", allow_pickle=False)
-                    for field in fields(cls)
-                )
+        """Memory-map what `save` wrote; InputError if it is missing, damaged or not as facts.json
+        has it.
+        """
+        facts = read_json(folder / "facts.json", MultiHotFacts | ReviewFacts)
+        with reading(folder, REMEDY):
+            values, offsets, labels = (
+                np.load(folder / f"{split}_{field.name}.npy", mmap_mode="r", allow_pickle=False)
+                for field in fields(cls)
             )
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"{folder}: {error}; `dvc repro` makes it anew") from None
-        offsets = reviews.offsets
-        if not (
-            len(offsets) == len(reviews) + 1
-            and offsets[0] == 0
-            and offsets[-1] == len(reviews.values)
-            and (np.diff(offsets) >= 0).all()
-            and (reviews.labels <= 1).all()
-        ):
-            raise InputError(
-                f"{folder}: the {split} arrays are damaged; `dvc repro` makes them anew"
-            )
-        return reviews
+            if not (
+                values.ndim == offsets.ndim == labels.ndim == 1
+                and (values.dtype.kind, offsets.dtype, labels.dtype) == ("u", np.int64, np.uint8)
+                and len(labels) == getattr(facts, f"{split}_reviews", len(labels)) > 0
+                and len(offsets) == len(labels) + 1
+                and offsets[0] == 0
+                and offsets[-1] == len(values)
+                and (offsets[1:] >= offsets[:-1]).all()
+                and values.max(initial=0) < facts.words
+                and labels.max() <= 1
+            ):
+                raise ValueError(f"the {split} arrays are damaged")
+            return cls(values, offsets, labels)
 
 
 @contextmanager
@@ -97,9 +130,51 @@ def write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", "utf-8")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file that another stage wrote; InputError if it is missing or damaged."""
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: {error}; `dvc repro` makes it anew") from None
+def read_json(path: Path, kind: Any) -> Any:
+    """Read a JSON file that another stage wrote; InputError if it is not there or not of `kind`."""
+    with reading(path, REMEDY):
+        return TypeAdapter(kind).validate_json(path.read_bytes())
+
+
+def read_scores(variants: Iterable[str], seeds: Iterable[int]) -> pd.DataFrame:
+    """The scores of exactly these; InputError if they are missing or damaged."""
+    scores = read_csv(
+        SCORES,
+        {"variant": str, "seed": "int64"}
+        | dict.fromkeys(["train_accuracy", "validation_accuracy", "best_epoch"], "float64")
+        | dict.fromkeys(["test_accuracy", "test_loss"], "float64")
+        | {f"test_{kind}_{s}": "int64" for kind in ("true", "false") for s in SIGNS},
+    )
+    with reading(SCORES, REMEDY):
+        if [*zip(scores["variant"], scores["seed"], strict=True)] != [*product(variants, seeds)]:
+            raise ValueError("its rows are not those of the variants and seeds in params.yaml")
+    return scores
+
+
+def read_history(variant: str, seeds: Iterable[int]) -> pd.DataFrame:
+    """The history of exactly these; InputError if it is missing or damaged."""
+    path = HISTORY / f"{variant}.csv"
+    history = read_csv(
+        path,
+        {"variant": str, "seed": "int64", "epoch": "int64", "split": str}
+        | {"loss": "float64", "accuracy": "float64", "kept": "int64"},
+    )
+    with reading(path, REMEDY):
+        curves = history.groupby(["seed", "split"])
+        if not (
+            (history["variant"] == variant).all()
+            and set(curves.groups) == set(product(seeds, ("train", "validation")))
+            and (history["epoch"] == curves.cumcount() + 1).all()
+            and (curves["kept"].sum() == 1).all()
+        ):
+            raise ValueError("rows are missing or damaged")
+    return history
+
+
+def read_csv(path: Path, columns: dict[str, Any]) -> pd.DataFrame:
+    """These columns with these types, no value missing or infinite."""
+    with reading(path, REMEDY):
+        table = pd.read_csv(path, usecols=list(columns), dtype=columns, keep_default_na=False)
+        if table.empty or table.isin([np.nan, np.inf, -np.inf]).any(axis=None):
+            raise ValueError("a value is missing or not finite")
+        return table

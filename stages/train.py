@@ -20,7 +20,15 @@ from tqdm import tqdm
 from stages import network
 from stages.errors import InputError, run
 from stages.params import Variant, load_params
-from stages.storage import HISTORY, MODELS, MULTI_HOT, Reviews, read_json, whole_folder
+from stages.storage import (
+    HISTORY,
+    MODELS,
+    MULTI_HOT,
+    MultiHotFacts,
+    Reviews,
+    read_json,
+    whole_folder,
+)
 
 
 class FiniteLoss(keras.callbacks.Callback):  # type: ignore[misc]
@@ -131,7 +139,7 @@ def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     variant, seeds = params.variant(name), params.train.all_seeds
     network.use_one_thread_per_network()
-    num_words = read_json(MULTI_HOT / "facts.json")["num_words"]
+    num_words = read_json(MULTI_HOT / "facts.json", MultiHotFacts).num_words
     training, validation = (Reviews.load(MULTI_HOT, split) for split in ("train", "validation"))
     results = train_all(variant, num_words, seeds, training, validation)
     with whole_folder(MODELS / name) as folder:

@@ -4,14 +4,20 @@ reads   params.yaml (features.multi_hot, data.validation), data/reviews/
 writes  data/multi_hot/{train,validation,test}_{values,offsets,labels}.npy, facts.json
 """
 
-from typing import Any
-
 import numpy as np
 import scipy.sparse
 
 from stages.errors import InputError, run
 from stages.params import load_params
-from stages.storage import MULTI_HOT, REVIEWS, Reviews, read_json, whole_folder, write_json
+from stages.storage import (
+    MULTI_HOT,
+    REVIEWS,
+    ReviewFacts,
+    Reviews,
+    read_json,
+    whole_folder,
+    write_json,
+)
 
 # What `keras.datasets.imdb.load_data` calls start_char, oov_char and index_from.
 START, OUT_OF_VOCABULARY, INDEX_FROM = 1, 2, 3
@@ -55,12 +61,12 @@ def validation_size(reviews: int, share: float) -> int:
 def main() -> None:
     params = load_params()
     num_words = params.features.multi_hot.num_words
-    facts: dict[str, Any] = read_json(REVIEWS / "facts.json")
-    largest = facts["vocabulary"] + INDEX_FROM + 1
+    facts: ReviewFacts = read_json(REVIEWS / "facts.json", ReviewFacts)
+    largest = facts.vocabulary + INDEX_FROM + 1
     if num_words > largest:
         raise InputError(
             f"params.yaml: features.multi_hot.num_words: {num_words} is more than these reviews "
-            f"have: {facts['vocabulary']} words and 4 reserved indices make at most {largest}"
+            f"have: {facts.vocabulary} words and 4 reserved indices make at most {largest}"
         )
     train = multi_hot(Reviews.load(REVIEWS, "train"), num_words)
     test = multi_hot(Reviews.load(REVIEWS, "test"), num_words)
@@ -70,11 +76,11 @@ def main() -> None:
         "train": train.between(size, len(train)),
         "test": test,
     }
-    facts |= {f"{split}_reviews": len(reviews) for split, reviews in splits.items()}
+    sizes = {f"{split}_reviews": len(reviews) for split, reviews in splits.items()}
     with whole_folder(MULTI_HOT) as folder:
         for split, reviews in splits.items():
             reviews.save(folder, split)
-        write_json(folder / "facts.json", facts | {"num_words": num_words})
+        write_json(folder / "facts.json", facts.model_dump() | sizes | {"num_words": num_words})
     print(", ".join(f"{split}: {len(reviews):,}" for split, reviews in splits.items()))
 
 

@@ -1,12 +1,14 @@
 """Where the reviews come from, and what is refused."""
 
 import http.server
+import json
 import pickle
 import shutil
 import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ import trustme
 from stages import download
 from stages.errors import InputError
 from stages.params import load_params
-from stages.storage import REVIEWS, Reviews, read_json
+from stages.storage import REVIEWS, Reviews
 from tests.conftest import PROJECT, edit_params, pin, write_archive
 
 OUTPUTS = sorted(
@@ -53,7 +55,7 @@ def test_the_archive_is_written_as_plain_arrays(workspace):
     train = Reviews.load(REVIEWS, "train")
     assert len(train) == 60
     assert train.values.dtype == np.uint32
-    assert read_json(REVIEWS / "facts.json") | {"sha256": ""} == {
+    assert json.loads((REVIEWS / "facts.json").read_text()) | {"sha256": ""} == {
         "source": "keras",
         "sha256": "",
         "vocabulary": 60,
@@ -94,14 +96,14 @@ def test_the_cache_of_keras_comes_first(workspace, mirror, tmp_path, monkeypatch
     shutil.copytree(mirror, tmp_path / "keras" / "datasets")
     monkeypatch.setenv("IMDB_MIRROR", "/nowhere")
     download.main()
-    assert read_json(REVIEWS / "facts.json")["source"] == "keras"
+    assert json.loads((REVIEWS / "facts.json").read_text())["source"] == "keras"
 
 
 def test_an_unknown_file_in_the_cache_of_keras_is_passed_over(workspace, mirror, tmp_path):
     (tmp_path / "keras" / "datasets").mkdir(parents=True)
     (tmp_path / "keras" / "datasets" / "imdb.npz").write_bytes(b"something else")
     download.main()
-    assert read_json(REVIEWS / "facts.json")["source"] == "keras"
+    assert json.loads((REVIEWS / "facts.json").read_text())["source"] == "keras"
     assert (tmp_path / "keras" / "datasets" / "imdb.npz").read_bytes() == b"something else"
 
 
@@ -134,12 +136,20 @@ class Hostile:
     [
         pytest.param({"x_train": objects(Hostile())}, "it asks for pathlib.", id="hostile pickle"),
         pytest.param({"y_train": np.full(60, 2)}, "a label is neither 0 nor 1", id="label 2"),
-        pytest.param({"y_train": np.zeros(59)}, "60 reviews have 59 labels", id="labels missing"),
-        pytest.param({"x_test": objects([-1]), "y_test": np.ones(1)}, "-1", id="negative rank"),
-        pytest.param({"x_test": objects([61]), "y_test": np.ones(1)}, "61", id="unknown rank"),
-        pytest.param({"x_test": objects([1.5]), "y_test": np.ones(1)}, "float", id="not a rank"),
-        pytest.param({"x_test": objects(["a"]), "y_test": np.ones(1)}, "str", id="texts"),
-        pytest.param({"x_test": objects(), "y_test": np.ones(0)}, "0 reviews", id="no reviews"),
+        pytest.param(
+            {"y_train": np.zeros(59)}, "60 reviews have labels of shape (59,)", id="labels missing"
+        ),
+        pytest.param(
+            {"x_test": objects([-1]), "y_test": np.ones(1, int)}, "-1", id="negative rank"
+        ),
+        pytest.param({"x_test": objects([61]), "y_test": np.ones(1, int)}, "61", id="unknown rank"),
+        pytest.param(
+            {"x_test": objects([1.5]), "y_test": np.ones(1, int)}, "float", id="not a rank"
+        ),
+        pytest.param({"x_test": objects(["a"]), "y_test": np.ones(1, int)}, "str", id="texts"),
+        pytest.param(
+            {"x_test": objects(), "y_test": np.ones(0, int)}, "0 reviews", id="no reviews"
+        ),
     ],
 )
 def test_content_that_is_not_the_archives_is_refused(
@@ -189,7 +199,7 @@ def test_falling_through_to_the_next_source_is_loud(workspace, monkeypatch):
         "dvc exp run -S 'data.sources=[keras]'",
     ):
         assert part in result.stderr
-    facts = read_json(REVIEWS / "facts.json")
+    facts = json.loads((REVIEWS / "facts.json").read_text())
     assert (facts["source"], facts["test_reviews"]) == ("bundled", 5000)
     train, test = Reviews.load(REVIEWS, "train"), Reviews.load(REVIEWS, "test")
     assert len(train) == 20_000
@@ -246,8 +256,29 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content[: len(content) // 2])
+        elif self.path.startswith("/round"):
+            self.send_response(302)
+            self.send_header("Location", self.path)
+            self.end_headers()
+        elif self.path.startswith("/other"):
+            self.path = "/imdb.npz"
+            super().do_GET()
+        elif self.path.startswith("/silent"):
+            self.server.stop.wait()  # type: ignore[attr-defined]
+        elif self.path.startswith(("/stalls", "/drips", "/endless")):
+            self.send_response(302 if "moved" in self.path else 200)
+            self.send_header("Location", "/")
+            self.end_headers()
+            self.pour()
         else:
             super().do_GET()
+
+    def pour(self) -> None:
+        """A body without an end: nothing more, a byte now and then, or as much as is taken."""
+        self.wfile.write(b"x")
+        stop = self.server.stop  # type: ignore[attr-defined]
+        while not stop.wait({"/s": 60, "/d": 0.1, "/e": 0}[self.path[:2]]):
+            self.wfile.write(b"x" if self.path.startswith("/d") else b"x" * 100_000)
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -265,15 +296,18 @@ def https_mirror(mirror, tmp_path, monkeypatch) -> Iterator[str]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
     server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign] # clients that hang up
+    server.stop = threading.Event()  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"https://localhost:{server.server_port}"
+    server.stop.set()  # type: ignore[attr-defined]
     server.shutdown()
 
 
 def test_an_https_mirror_works(workspace, https_mirror, monkeypatch):
     monkeypatch.setenv("IMDB_MIRROR", https_mirror)
     download.main()
-    assert read_json(REVIEWS / "facts.json")["source"] == "keras"
+    assert json.loads((REVIEWS / "facts.json").read_text())["source"] == "keras"
 
 
 def test_a_download_is_kept_in_the_cache_of_keras(workspace, https_mirror, monkeypatch, tmp_path):
@@ -299,6 +333,54 @@ def test_a_mirror_that_misbehaves_is_refused(
     monkeypatch.setenv("IMDB_MIRROR", https_mirror + path)
     edit_params(workspace, data__sources=["keras"], data__keras__url="https://localhost:1")
     refused(reason)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason", "bound"),
+    [
+        ("/silent", "Read timed out", 8),  # three tries of a time-out, and 1 + 2 s between them
+        ("/stalls", "Read timed out", 8),
+        ("/drips", "not complete after 5 seconds", 7),
+        ("/endless", "more than 1,000,000 bytes", 4),
+        ("/endless/moved", "more than 1,000,000 bytes", 4),
+        ("/round", "Exceeded 30 redirects", 15),
+        ("/other", None, 4),
+    ],
+)
+def test_a_server_that_misbehaves_costs_bounded_time(
+    https_mirror, monkeypatch, path: str, reason: str | None, bound: float
+):
+    monkeypatch.setattr(download, "TIMEOUT", (1, 1))
+    monkeypatch.setattr(download, "DEADLINE", 5 if path == "/drips" else 60)
+    monkeypatch.setattr(download, "LARGEST_FILE", 1_000_000)
+    start = time.monotonic()
+    if reason is None:  # whatever it is, `find` checks its hash
+        assert download.fetch(f"{https_mirror}{path}/word_index.json").startswith(b"PK")
+    else:
+        with pytest.raises(InputError, match=f"^{https_mirror}{path}/imdb.npz: .*{reason}"):
+            download.fetch(f"{https_mirror}{path}/imdb.npz")
+    assert time.monotonic() - start < bound
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [("https://nowhere.invalid", "NameResolutionError"), ("https://localhost:1", "refused")],
+)
+def test_a_server_that_is_not_there(host: str, reason: str):
+    with pytest.raises(InputError, match=f"^{host}/imdb.npz: .*{reason}"):
+        download.fetch(f"{host}/imdb.npz")
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused(https_mirror, monkeypatch):
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    with pytest.raises(InputError, match="CERTIFICATE_VERIFY_FAILED"):
+        download.fetch(f"{https_mirror}/imdb.npz")
+
+
+@pytest.mark.parametrize("address", ["https://", "https://[", "https://a b/", "https://x:y/"])
+def test_an_address_that_is_none_is_refused(address: str):
+    with pytest.raises(InputError, match=r"/imdb\.npz: "):
+        download.fetch(f"{address}/imdb.npz")
 
 
 def test_plain_http_is_refused(workspace, monkeypatch):
@@ -327,12 +409,14 @@ def test_the_facts_of_the_notebook(real_archive, workspace, monkeypatch):
     first = encoded.between(0, 1).values
     assert len(first) == 218
     assert first[:6].tolist() == [1, 14, 22, 16, 43, 530]
-    words = {rank: word for word, rank in read_json(REVIEWS / "word_index.json").items()}
+    words = {
+        rank: word for word, rank in json.loads((REVIEWS / "word_index.json").read_text()).items()
+    }
     decoded = " ".join(words.get(index - 3, "?") for index in first.tolist())
     assert decoded.startswith("? this film was just brilliant casting location scenery")
     assert len(words) == 88_584
 
-    facts = read_json(MULTI_HOT / "facts.json")
+    facts = json.loads((MULTI_HOT / "facts.json").read_text())
     sizes = [facts[f"{split}_reviews"] for split in ("train", "validation", "test")]
     assert sizes == [15_000, 10_000, 25_000]
     x_train_0 = np.zeros(10_000)
@@ -352,10 +436,9 @@ def test_the_hash_pins_are_those_of_keras():
     assert pins.url in source
 
 
-def test_pickles_of_numpy_arrays_pass_the_restricted_unpickler():
+def test_the_lists_in_pickles_of_numpy_arrays_are_found():
     import io
 
-    array = objects([1, 2], [3])
     for protocol in (3, 4, 5):
-        content = io.BytesIO(pickle.dumps(array, protocol=protocol))
-        assert download.NumpyOnlyUnpickler(content).load().tolist() == [[1, 2], [3]]
+        content = io.BytesIO(pickle.dumps(objects([1, 2], [3]), protocol=protocol))
+        assert download.ListUnpickler(content).load() == [[1, 2], [3]]

@@ -8,7 +8,7 @@ import pytest
 
 from stages import evaluate
 from stages.errors import InputError
-from stages.storage import MODELS, MULTI_HOT, Reviews
+from stages.storage import MODELS, MULTI_HOT, Reviews, write_json
 
 
 def test_scores_of_a_small_example():
@@ -67,6 +67,9 @@ def test_damaged_arrays_are_named(workspace):
     MULTI_HOT.mkdir(parents=True)
     reviews = Reviews(np.array([1], np.uint8), np.array([0, 2]), np.array([1], np.uint8))
     reviews.save(MULTI_HOT, "test")
+    facts = {"source": "keras", "sha256": "", "vocabulary": 1, "num_words": 5}
+    sizes = {"train_reviews": 1, "validation_reviews": 1, "test_reviews": 1}
+    write_json(MULTI_HOT / "facts.json", facts | sizes)
     with pytest.raises(InputError, match="data/multi_hot: the test arrays are damaged; `dvc repro"):
         Reviews.load(MULTI_HOT, "test")
     (MULTI_HOT / "test_labels.npy").write_bytes(b"\x93NUMPY")

@@ -1,0 +1,579 @@
+"""Files that are damaged, hostile or nonsense: each is read as what it says, or refused.
+
+FUZZ_EXAMPLES=20000 tries so many instead of the few that suit every run.
+"""
+
+import io
+import itertools
+import json
+import os
+import pickle
+import resource
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from stages import compare, download
+from stages.errors import InputError, reading
+from stages.params import Params, load_params
+from stages.storage import (
+    HISTORY,
+    MULTI_HOT,
+    PREDICTIONS,
+    SCORES,
+    MultiHotFacts,
+    Reviews,
+    read_history,
+    read_json,
+    read_scores,
+    write_json,
+)
+from tests.conftest import PROJECT, write_archive
+
+T = TypeVar("T")
+REAL = (PROJECT / "params.yaml").read_bytes()
+MEMORY = 3_000_000_000  # bytes of address space; importing the stage takes half of it
+
+fuzz = settings(
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "60")),
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def read_or_refused(read: Callable[[], T]) -> T | None:
+    """What is read, or None if it is refused with a sentence; anything else fails the test."""
+    try:
+        return read()
+    except InputError:
+        return None
+
+
+@st.composite
+def damaged(draw: st.DrawFn, content: bytes) -> bytes:
+    """`content` after one to four cuts, insertions and flipped bits."""
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, max(len(content) - 1, 0)))
+        match draw(st.sampled_from(["flip", "insert", "delete", "truncate", "repeat"])):
+            case "flip":
+                flipped = content[start : start + 1]
+                flipped = bytes([flipped[0] ^ draw(st.integers(1, 255))]) if flipped else b""
+                content = content[:start] + flipped + content[start + 1 :]
+            case "insert":
+                content = content[:start] + draw(st.binary(max_size=8)) + content[start:]
+            case "delete":
+                content = content[:start] + content[start + draw(st.integers(1, 40)) :]
+            case "truncate":
+                content = content[:start]
+            case "repeat":
+                content = content[: start + 20] + content[start:]
+    return content
+
+
+# --- params.yaml ----------------------------------------------------------------------------------
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([0, -1, 10**30, -(10**400), 2**63, 1e308, 1e-320, -0.0])
+    | st.floats()
+    | st.text(max_size=20)
+    | st.dates()
+    | st.binary(max_size=5)
+    | st.just("x" * 20_000)
+)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+def load_bytes(folder: Path, content: bytes) -> Params:
+    path = folder / "params.yaml"
+    path.write_bytes(content)
+    return load_params(path)
+
+
+def places(block: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The way to everything inside."""
+    keys = (
+        block if isinstance(block, dict) else range(len(block)) if isinstance(block, list) else []
+    )
+    return [way for key in keys for way in [(*above, key), *places(block[key], (*above, key))]]
+
+
+@fuzz
+@given(content=damaged(REAL))
+def test_damaged_parameters(tmp_path_factory, content: bytes):
+    read_or_refused(lambda: load_bytes(tmp_path_factory.getbasetemp(), content))
+
+
+@fuzz
+@given(data=st.data())
+def test_parameters_are_what_the_file_says(tmp_path_factory, data: st.DataObject):
+    yaml = YAML(typ="safe", pure=True)
+    written = yaml.load(REAL)
+    *way, last = data.draw(st.sampled_from(places(written)))
+    block = written
+    for key in way:
+        block = block[key]
+    block[last] = data.draw(values)
+    file = io.BytesIO()
+    yaml.dump(written, file)
+    params = read_or_refused(lambda: load_bytes(tmp_path_factory.getbasetemp(), file.getvalue()))
+    if params:
+        read = params.model_dump(by_alias=True)
+        for key in (*way, last):
+            read = read[key]
+        expected = block[last]
+        if last == "optimizer":
+            expected = expected.lower()
+        if not isinstance(expected, list | dict):
+            assert read == expected
+            assert isinstance(expected, bool) == isinstance(read, bool)
+
+
+@fuzz
+@given(
+    text=st.text(alphabet=st.sampled_from("{}[]:,-?&*!|>'\"%@`#<= \n\tabz019._~xoe"), max_size=60)
+)
+def test_parameters_of_punctuation(tmp_path_factory, text: str):
+    assert (
+        read_or_refused(lambda: load_bytes(tmp_path_factory.getbasetemp(), text.encode())) is None
+    )
+
+
+MERGES = "a0: &a0 {x: 1, y: 2}\n" + "".join(
+    f"a{i}: &a{i}\n  <<: [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12)
+)
+LAUGHS = "a0: &a0 [ha, ha]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12)
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        pytest.param(MERGES, "write out what \\*a0 stands for", id="merges of merges"),
+        pytest.param(LAUGHS, "write out what \\*a0 stands for", id="billion laughs"),
+        pytest.param("a: &a [*a]", "write out what", id="itself"),
+        pytest.param("[" * 50_000, "recursion", id="deep list"),
+        pytest.param("{" * 5_000, "recursion", id="deep mapping"),
+        pytest.param("a: [" + "1," * 100_000 + "]", "more than 100,000", id="long"),
+        pytest.param("a: 2001-99-99", "month", id="no date"),
+        pytest.param("a: !!int x", "invalid literal", id="no integer"),
+        pytest.param("a: !!int ''", "cannot be read", id="empty integer"),
+        pytest.param("a: !!bool x", "cannot be read", id="no boolean"),
+        pytest.param("a: " + "9" * 5000, "limit", id="decimal of 5000 digits"),
+        pytest.param("a: 0x" + "f" * 5000, "thousands of digits", id="hexadecimal of 5000 digits"),
+        pytest.param("a: !!python/object/apply:os.system [x]", "python/object", id="an object"),
+        pytest.param("--- 1\n--- 2", "single document", id="two documents"),
+        pytest.param("data: 1\ndata: 2", "duplicate", id="a key twice"),
+        pytest.param("data:\n\tseed: 1", "character", id="a tab"),
+        pytest.param('a: "\\ud800"', "params.yaml", id="half a surrogate pair"),
+        pytest.param("? [a]\n: 1", "unknown key", id="a list for a key"),
+        pytest.param("5", "params.yaml", id="a scalar"),
+    ],
+)
+def test_hostile_parameters(tmp_path, content: str, reason: str):
+    with pytest.raises(InputError, match=f"(?i){reason}"):
+        load_bytes(tmp_path, content.encode())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "answer"),
+    [
+        ("batch_size: 512", f"batch_size: {10**30}", "model.batch_size: "),
+        ("first_seed: 1 ", f"first_seed: {10**30} ", "train.first_seed: "),
+        ("  seed: 1 ", f"  seed: 0x{'f' * 5000} ", "data.seed: a number of thousands of digits"),
+        ("dropout: 0.7", f"dropout: {10**400}", "model.dropout: "),
+        ("dropout: 0.7", "dropout: on", "model.dropout: 'on'"),
+        ("epochs: 20", "epochs: 2020-01-01", "model.epochs: datetime.date"),
+        ("num_words: 10000", "num_words: 1000000\n    num_words: 5", "cannot be read"),
+        ("layers: [{}]\n  units: 32", "layers: [{}, {}]\n  units: 65536", "model: 4,950,392,832 w"),
+    ],
+)
+def test_values_that_cannot_be_run(tmp_path, old: str, new: str, answer: str):
+    text = REAL.decode()
+    assert old in text
+    with pytest.raises(InputError, match=answer):
+        load_bytes(tmp_path, text.replace(old, new, 1).encode())
+
+
+# --- the archive ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
+    folder = write_archive(tmp_path_factory.mktemp("archive"))
+    return (folder / "imdb.npz").read_bytes(), (folder / "imdb_word_index.json").read_bytes()
+
+
+def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.npy", content)
+    return buffer.getvalue()
+
+
+def members_of(archive: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(archive)) as members:
+        return {name.removesuffix(".npy"): members.read(name) for name in members.namelist()}
+
+
+def npy(array: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=True)
+    return buffer.getvalue()
+
+
+def with_pickle(content: bytes, count: int = 60) -> bytes:
+    """A .npy file of `count` objects whose pickle is `content`."""
+    header = npy(np.empty(count, dtype=object)).split(b"\n")[0] + b"\n"
+    return header + content
+
+
+def check_corpus(corpus: download.Corpus | None) -> None:
+    if corpus:
+        words = len(corpus.word_index)
+        assert list(corpus.word_index.values()) == list(range(1, words + 1))
+        for reviews in (corpus.train, corpus.test):
+            assert set(reviews.labels.tolist()) <= {0, 1}
+            ranks, offsets, _ = astuple(reviews)
+            assert offsets[-1] == len(ranks)
+            assert 1 <= ranks.min(initial=1) <= ranks.max(initial=1) <= words
+        download.content_hash(corpus)
+
+
+@fuzz
+@given(data=st.data())
+def test_a_damaged_archive(files, data: st.DataObject):
+    archive = data.draw(damaged(files[0]))
+    check_corpus(read_or_refused(lambda: download.parse_archive(archive, files[1])))
+
+
+@fuzz
+@given(data=st.data())
+def test_a_damaged_member_of_the_archive(files, data: st.DataObject):
+    members = members_of(files[0])
+    name = data.draw(st.sampled_from(sorted(members)))
+    archive = zipped(members | {name: data.draw(damaged(members[name]))})
+    check_corpus(read_or_refused(lambda: download.parse_archive(archive, files[1])))
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 70) | st.floats() | st.text(max_size=3)
+    | st.binary(max_size=3) | st.sampled_from([2**31, 2**40, 10**30, -(10**30)]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.integers(1, 9), inner, max_size=2)
+    ),
+    max_leaves=5,
+)  # fmt: skip
+
+
+@fuzz
+@given(x=st.lists(anything, max_size=3), y=st.lists(st.integers(0, 1), max_size=3))
+def test_reviews_of_anything(files, x: list[Any], y: list[int]):
+    array = np.empty(len(x), dtype=object)
+    array[:] = x
+    archive = zipped(members_of(files[0]) | {"x_test": npy(array), "y_test": npy(np.array(y, int))})
+    corpus = read_or_refused(lambda: download.parse_archive(archive, files[1]))
+    valid = len(x) == len(y) > 0 and all(
+        type(review) is list and all(type(rank) is int and 1 <= rank <= 60 for rank in review)
+        for review in x
+    )
+    assert (corpus is not None) == valid
+    check_corpus(corpus)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.full(40, 2),
+        np.full(40, -1),
+        np.zeros(40),
+        np.full(40, np.nan),
+        np.zeros(40, bool),
+        np.zeros(40, complex),
+        np.zeros((40, 1), int),
+        np.zeros(40, "M8[s]"),
+        np.zeros(40, "V0"),
+        np.zeros(40, "U1"),
+        np.zeros(40, [("a", int)]),
+        np.array(1),
+        np.zeros(40, object),
+    ],
+    ids=lambda labels: f"{labels.dtype} {labels.shape}",
+)
+def test_labels_of_another_kind(files, labels: Any):
+    archive = zipped(members_of(files[0]) | {"y_test": npy(labels)})
+    with pytest.raises(InputError, match="the archive is not that of keras"):
+        download.parse_archive(archive, files[1])
+
+
+def call(function: str, *arguments: Any) -> bytes:
+    """A pickle that calls a global."""
+    module, name = function.rsplit(".", 1)
+    body = pickle.dumps(arguments, protocol=2)[2:-1]
+    return b"\x80\x02" + f"c{module}\n{name}\n".encode() + body + b"R."
+
+
+def shared_lists() -> bytes:
+    """A million references to one list of a million ranks."""
+    head = b"\x80\x02cnumpy._core.multiarray\n_reconstruct\n)R(K\x01K\x3c\x85N\x89](]q\x00("
+    return head + b"K\x01" * 1_000_000 + b"e" + b"h\x00" * 1_000_000 + b"etb."
+
+
+HEADER = "{{'descr': {}, 'fortran_order': False, 'shape': {}, }}"
+
+
+def header(descr: str, shape: str) -> bytes:
+    text = HEADER.format(descr, shape).encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+BOMBS: dict[str, dict[str, bytes]] = {
+    "os.system": {"x_test": with_pickle(call("os.system", "touch hacked"))},
+    "eval": {"x_test": with_pickle(call("builtins.eval", "open('hacked', 'w')"))},
+    "a huge array": {"x_test": with_pickle(call("numpy.ndarray", (10**12,)))},
+    "a huge string": {"x_test": with_pickle(b"\x80\x04\x8d" + (2**62).to_bytes(8, "little"))},
+    "a huge bytearray": {"x_test": with_pickle(b"\x80\x05\x96" + (2**36).to_bytes(8, "little"))},
+    "a huge memo": {"x_test": with_pickle(b"\x80\x02]r\xff\xff\xff\x7f.")},
+    "deep lists": {"x_test": with_pickle(b"\x80\x02" + b"(" * 1_000_000 + b"l" * 1_000_000 + b".")},
+    "shared lists": {"x_test": with_pickle(shared_lists())},
+    "huge shape": {"y_test": header("'<i8'", "(10000000000,)")},
+    "huge empty items": {"y_test": header("'V0'", "(10000000000,)")},
+    "huge shape of objects": {"x_test": header("'|O'", "(10000000000,)")},
+    "a header of brackets": {"y_test": header("[" * 50, "(1,)")},
+}
+
+
+def run_limited(folder: Path) -> subprocess.CompletedProcess[str]:
+    """`parse_archive` on the two files of a folder, with little memory and time."""
+    code = (
+        "import sys; from pathlib import Path; from stages import download, errors\n"
+        "read = [Path(sys.argv[1], name).read_bytes() for name in ('imdb.npz', 'index.json')]\n"
+        "errors.run(lambda: download.parse_archive(*read) and None)"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code, str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=os.environ | {"PYTHONPATH": str(PROJECT), "OPENBLAS_NUM_THREADS": "1"},
+        cwd=folder,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
+    )
+
+
+@pytest.mark.parametrize(
+    "name", [*BOMBS, "deflated zeros", "compressed zeros (bzip2)", "compressed zeros (lzma)"]
+)
+def test_bombs_are_refused_in_little_memory(files, tmp_path, name: str):
+    members, zeros = members_of(files[0]), npy(np.zeros(10, int)) + bytes(400_000_000)
+    method = zipfile.ZIP_DEFLATED
+    if name in BOMBS:
+        archive = zipped(members | BOMBS[name], method)
+    else:
+        if "bzip2" in name:
+            method = zipfile.ZIP_BZIP2
+        if "lzma" in name:
+            method = zipfile.ZIP_LZMA
+        archive = zipped(members | {"y_test": zeros}, method)
+    (tmp_path / "imdb.npz").write_bytes(archive)
+    (tmp_path / "index.json").write_bytes(files[1])
+    result = run_limited(tmp_path)
+    assert "error: the archive is not that of keras.datasets.imdb: " in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.returncode == 1
+    assert not (tmp_path / "hacked").exists()
+
+
+def test_members_that_no_one_asks_for_are_not_read(files):
+    members = members_of(files[0]) | {"../../outside": b"", "/etc/x": b"junk"}
+    check_corpus(download.parse_archive(zipped(members), files[1]))
+
+
+# --- the word index and the bundled CSV -----------------------------------------------------------
+
+
+@fuzz
+@given(content=damaged(json.dumps({f"w{rank}": rank for rank in range(1, 20)}).encode()))
+def test_a_damaged_word_index(files, content: bytes):
+    check_corpus(read_or_refused(lambda: download.parse_archive(files[0], content)))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"[]", b"1", b"null", b'"a"', b'{"a": 1.0}', b'{"a": true}', b'{"a": null}',
+        b'{"a": NaN}', b'{"a": 2}', b'{"a": 1, "b": 1}', b'{"a": 1, "b": 3}', b'{"a": -1}',
+        b'{"a": [1]}', b'{"a": "1"}', b'{"\\ud800": 1}', b'{"\xff": 1}', b'[["a", 1]]',
+        b'{"a": 1' + b"0" * 5000 + b"}", b"[" * 1_000_000, b'{"a":' * 100_000,
+    ],
+    ids=lambda content: repr(content[:20]),
+)  # fmt: skip
+def test_a_word_index_of_another_kind(files, content: bytes):
+    with pytest.raises(InputError, match="the archive is not that of keras"):
+        download.parse_archive(files[0], content)
+
+
+@fuzz
+@given(
+    content=damaged(
+        b'text,label,source\n"good, ""great""",1,imdb\nbad,0,imdb\nnull,0,imdb\nfine,1,other\n'
+    )
+)
+def test_a_damaged_csv(content: bytes):
+    data = load_params(PROJECT / "params.yaml").data
+    data = data.model_copy(update={"bundled": data.bundled.model_copy(update={"test_reviews": 1})})
+
+    def read() -> download.Corpus:
+        with reading("the CSV"):
+            return download.divide(download.parse_table(content), data)
+
+    check_corpus(read_or_refused(read))
+
+
+# --- what the stages hand on ----------------------------------------------------------------------
+
+VARIANTS, SEEDS, NUM_WORDS = ("a", "b"), range(1, 4), 50
+
+
+@pytest.fixture
+def handed_on(tmp_path, monkeypatch) -> dict[Path, Callable[[], object]]:
+    """Small files such as the stages write, and how each is read."""
+    monkeypatch.chdir(tmp_path)
+    for path in (MULTI_HOT, PREDICTIONS, SCORES.parent, HISTORY):
+        path.mkdir(parents=True)
+    values = np.array([1, 4, 49, 2, 3, 7], np.uint8)
+    Reviews(values, np.array([0, 3, 3, 6]), np.array([1, 0, 1], np.uint8)).save(MULTI_HOT, "test")
+    facts = {"source": "keras", "sha256": "0", "vocabulary": 60, "num_words": NUM_WORDS}
+    sizes = {f"{split}_reviews": 3 for split in ("train", "validation", "test")}
+    write_json(MULTI_HOT / "facts.json", facts | sizes)
+    np.save(PREDICTIONS / "a_test.npy", np.array([[0, 0.5, 1]] * 3, np.float32))
+    columns = ["train_accuracy", "validation_accuracy", "test_accuracy", "test_loss"]
+    counts = [f"test_{a}_{b}" for a in ("true", "false") for b in ("positives", "negatives")]
+    rows = [
+        {"variant": variant, "seed": seed, "best_epoch": 2}
+        | dict.fromkeys(columns, 0.5)
+        | dict.fromkeys(counts, 1)
+        for variant in VARIANTS
+        for seed in SEEDS
+    ]
+    pd.DataFrame(rows).to_csv(SCORES, index=False)
+    epochs = [
+        {"variant": "a", "seed": seed, "epoch": epoch, "split": split, "loss": 0.5}
+        | {"accuracy": 0.5, "kept": int(epoch == 2)}
+        for seed in SEEDS
+        for epoch in (1, 2)
+        for split in ("train", "validation")
+    ]
+    pd.DataFrame(epochs).to_csv(HISTORY / "a.csv", index=False)
+    arrays = [f"test_{name}.npy" for name in ("values", "offsets", "labels")]
+    return {
+        MULTI_HOT / "facts.json": lambda: read_json(MULTI_HOT / "facts.json", MultiHotFacts),
+        PREDICTIONS / "a_test.npy": lambda: compare.load_predictions("a", "test", (3, 3)),
+        SCORES: lambda: read_scores(VARIANTS, SEEDS),
+        HISTORY / "a.csv": lambda: read_history("a", SEEDS),
+    } | {MULTI_HOT / name: lambda: Reviews.load(MULTI_HOT, "test") for name in arrays}
+
+
+def check_handed_on(read: object) -> None:
+    match read:
+        case Reviews():
+            assert max(astuple(read)[0], default=0) < NUM_WORDS
+            assert len(read) == 3
+            assert [len(read.between(i, i + 1)) for i in range(3)] == [1, 1, 1]
+        case np.ndarray():
+            assert read.shape == (3, 3)
+            assert ((read >= 0) & (read <= 1)).all()
+        case pd.DataFrame():
+            assert np.isfinite(read.select_dtypes("number").to_numpy()).all()
+
+
+def test_what_is_handed_on_is_read(handed_on):
+    for read in handed_on.values():
+        check_handed_on(read())
+
+
+@fuzz
+@given(data=st.data())
+def test_damage_to_what_is_handed_on(handed_on, data: st.DataObject):
+    path = data.draw(st.sampled_from(sorted(handed_on)))
+    whole = path.read_bytes()
+    path.write_bytes(data.draw(damaged(whole)))
+    try:
+        check_handed_on(read_or_refused(handed_on[path]))
+    finally:
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("test_values", np.array([1, 4, 50, 2, 3, 7], np.uint8)),
+        ("test_values", np.array([1, 4, 49, 2, 3, 7], np.int8)),
+        ("test_values", np.array([1.0, 4, 49, 2, 3, 7])),
+        ("test_values", np.ones((6, 1), np.uint8)),
+        ("test_values", np.ones(5, np.uint8)),
+        ("test_offsets", np.array([0, 4, 3, 6])),
+        ("test_offsets", np.array([0, 3, 6])),
+        ("test_offsets", np.array([0.0, 3, 3, 6])),
+        ("test_offsets", np.array(6)),
+        ("test_labels", np.array([1, 0, 2], np.uint8)),
+        ("test_labels", np.array([1, 0, 0.5])),
+        ("test_labels", np.array([1, 0], np.uint8)),
+    ],
+    ids=str,
+)
+def test_arrays_of_another_kind(handed_on, name: str, array: Any):
+    np.save(MULTI_HOT / f"{name}.npy", array)
+    with pytest.raises(InputError, match="data/multi_hot: the test arrays are damaged; `dvc repro"):
+        Reviews.load(MULTI_HOT, "test")
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.full((3, 3), np.nan, np.float32),
+        np.full((3, 3), 1.5, np.float32),
+        np.zeros((3, 3)),
+        np.zeros((2, 3), np.float32),
+        np.zeros((3, 3, 1), np.float32),
+        np.zeros((3, 3), object),
+    ],
+    ids=lambda array: f"{array.dtype} {array.shape} {array.flat[0]}",
+)
+def test_predictions_of_another_kind(handed_on, array: Any):
+    np.save(PREDICTIONS / "a_test.npy", array)
+    with pytest.raises(InputError, match=r"a_test\.npy: .*; `dvc repro` makes it anew"):
+        compare.load_predictions("a", "test", (3, 3))
+
+
+@pytest.mark.parametrize("path", [SCORES, HISTORY / "a.csv"], ids=str)
+def test_a_table_with_a_line_too_few(handed_on, path: Path):
+    lines = path.read_text().splitlines(keepends=True)
+    for missing in itertools.chain([0], range(1, len(lines))):
+        path.write_text("".join(lines[:missing] + lines[missing + 1 :]))
+        with pytest.raises(InputError, match="`dvc repro` makes it anew"):
+            handed_on[path]()

@@ -1,0 +1,122 @@
+"""Reviews as no one expects them, through every stage: results are defined, or one sentence."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages import download, vectorize
+from stages.errors import InputError
+from stages.storage import METRICS, MULTI_HOT, SCORES, Reviews
+from tests.conftest import edit_params, pin, write_archive
+
+FIGURES = ["confusion_matrices", "differences", "learning_curves_candidate"]
+FIGURES += ["learning_curves_single", "test_accuracy"]
+
+
+@pytest.fixture
+def use(workspace, tmp_path, monkeypatch) -> Callable[..., None]:
+    """Make the workspace read an archive with these reviews and labels."""
+
+    def use(train: list[Any], y_train: list[int], test: list[Any], y_test: list[int]) -> None:
+        x_train, x_test = np.empty(len(train), dtype=object), np.empty(len(test), dtype=object)
+        x_train[:], x_test[:] = train, test
+        mirror = write_archive(
+            tmp_path / "odd",
+            x_train=x_train,
+            y_train=np.array(y_train),
+            x_test=x_test,
+            y_test=np.array(y_test),
+        )
+        monkeypatch.setenv("IMDB_MIRROR", str(mirror))
+        pin(workspace, mirror)
+        edit_params(workspace, data__sources=["keras"])
+
+    return use
+
+
+def stage(line: str) -> str:
+    """Run a stage; what it prints, all of it but TensorFlow's greeting."""
+    result = subprocess.run(
+        [sys.executable, "-m", *f"stages.{line}".split()],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
+    assert "Warning:" not in result.stderr
+    return result.stdout
+
+
+def run_all() -> dict[str, Any]:
+    """The metrics after every stage, read as strict JSON."""
+    stage("download")
+    stage("vectorize")
+    stage("train single")
+    stage("train candidate")
+    stage("evaluate")
+    stage("compare")
+    stage("plot")
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    for name in FIGURES:
+        figure = matplotlib.image.imread(f"plots/figures/{name}.png")
+        assert figure[..., :3].std() > 0.05  # something is drawn
+    return json.loads(METRICS.read_text(), parse_constant=refuse)  # type: ignore[no-any-return]
+
+
+def test_empty_and_endless_and_unknown_reviews(workspace, use):
+    """A review without words, of one, of a million; all words out of vocabulary."""
+    long = list(range(1, 61)) * 16_667
+    train = [[], [1], [60], long, [55] * 30, [1, 2, 3], [], [59, 58], [31], [2]]
+    use(train, [0, 1, 0, 1, 0, 1, 1, 0, 0, 1], [[], [60], long, [1]], [0, 1, 0, 1])
+    metrics = run_all()
+    assert metrics["data"]["test_reviews"] == 4
+    test = Reviews.load(MULTI_HOT, "test")
+    rows = sorted(astuple(test.between(i, i + 1))[0].tolist() for i in range(4))
+    assert rows == [[1], [1, 2], [1, 2, *range(4, 50)], [1, 4]]
+    for variant in ("single", "candidate"):
+        assert all(math.isfinite(x) for x in metrics[variant].values() if not isinstance(x, str))
+
+
+def test_one_class_and_one_review(workspace, use):
+    """Every review negative; one to validate and one to test on, with one seed."""
+    edit_params(workspace, train__seeds=1, data__validation=0.2)
+    use([[1, 2], [3], [4], [5, 6], [7]], [0] * 5, [[1, 2]], [0])
+    metrics = run_all()
+    assert metrics["data"]["validation_reviews"] == metrics["data"]["test_reviews"] == 1
+    assert metrics["candidate"]["test_verdict"] == "too few seeds (1 of 3)"
+    scores = pd.read_csv(SCORES)
+    assert scores["test_roc_auc"].isna().all()
+    assert (scores["test_recall"] == 0).all()
+
+
+@pytest.mark.parametrize("reviews", [1, 2])
+def test_too_few_reviews_to_divide(workspace, use, reviews: int):
+    edit_params(workspace, data__validation=0.1)
+    use([[1]] * reviews, [1] * reviews, [[1]], [0])
+    download.main()
+    with pytest.raises(InputError, match=rf"0\.1 of {reviews} training reviews leaves 0 to val"):
+        vectorize.main()
+    assert not MULTI_HOT.exists()
+
+
+def test_no_review_at_all(workspace, use):
+    use([], [], [[1]], [0])
+    with pytest.raises(InputError, match="0 reviews have labels of shape"):
+        download.main()
+    assert not Path("data/reviews").exists()
