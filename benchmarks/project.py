@@ -13,9 +13,9 @@ from benchmarks.clock import Clock, epoch_times
 
 clock = Clock()
 
-from stages import download, evaluate, network, train, vectorize  # noqa: E402
-from stages.params import load_params  # noqa: E402
-from stages.storage import Reviews  # noqa: E402
+from stages import download, evaluate, network, train, vectorize
+from stages.params import load_params
+from stages.storage import Reviews
 
 clock.lap("import")
 

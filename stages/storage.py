@@ -4,10 +4,10 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -79,10 +79,14 @@ class Reviews:
             self.values[offsets[0] : offsets[-1]], offsets - offsets[0], self.labels[start:stop]
         )
 
+    def blocks(self, size: int) -> Iterator["Reviews"]:
+        """The reviews in order, `size` at a time."""
+        for start in range(0, len(self), size):
+            yield self.between(start, start + size)
+
     def save(self, folder: Path, split: str) -> None:
         """Write one .npy file for each array into `folder`."""
-        for field, array in zip(fields(self), astuple(self), strict=True):
-            np.save(folder / f"{split}_{field.name}.npy", array, allow_pickle=False)
+        save_blocks([self], folder, split)
 
     @classmethod
     def load(cls, folder: Path, split: str) -> "Reviews":
@@ -108,6 +112,30 @@ class Reviews:
             ):
                 raise ValueError(f"the {split} arrays are damaged")
             return cls(values, offsets, labels)
+
+
+def save_blocks(blocks: Iterable[Reviews], folder: Path, split: str) -> None:
+    """As `Reviews.save`, of one block after another, which need not fit into memory together."""
+    labels: list[NDArray[np.uint8]] = []
+    lengths = [np.zeros(1, np.int64)]
+    with (folder / f"{split}_values.npy").open("wb") as file:
+        for block in blocks:
+            if not labels:
+                write_header(file, block.values.dtype, 0)  # its length is known in the end
+            block.values.tofile(file)
+            lengths.append(np.diff(block.offsets))
+            labels.append(block.labels)
+        offsets = np.cumsum(np.concatenate(lengths))
+        file.seek(0)
+        write_header(file, block.values.dtype, int(offsets[-1]))
+    np.save(folder / f"{split}_offsets.npy", offsets)
+    np.save(folder / f"{split}_labels.npy", np.concatenate(labels))
+
+
+def write_header(file: BinaryIO, dtype: np.dtype[Any], length: int) -> None:
+    """The header of a .npy file; NumPy pads it, so that every length takes the same room."""
+    header = {"descr": dtype.str, "fortran_order": False, "shape": (length,)}
+    np.lib.format.write_array_header_1_0(file, header)
 
 
 @contextmanager

@@ -15,12 +15,15 @@ from stages.storage import (
     ReviewFacts,
     Reviews,
     read_json,
+    save_blocks,
     whole_folder,
     write_json,
 )
 
 # What `keras.datasets.imdb.load_data` calls start_char, oov_char and index_from.
 START, OUT_OF_VOCABULARY, INDEX_FROM = 1, 2, 3
+
+BLOCK = 5000  # reviews vectorized at once; any number gives the same arrays, this bounds the memory
 
 
 def encode(reviews: Reviews, num_words: int) -> Reviews:
@@ -68,8 +71,7 @@ def main() -> None:
             f"params.yaml: features.multi_hot.num_words: {num_words} is more than these reviews "
             f"have: {facts.vocabulary} words and 4 reserved indices make at most {largest}"
         )
-    train = multi_hot(Reviews.load(REVIEWS, "train"), num_words)
-    test = multi_hot(Reviews.load(REVIEWS, "test"), num_words)
+    train, test = (Reviews.load(REVIEWS, split) for split in ("train", "test"))
     size = validation_size(len(train), params.data.validation)
     splits = {
         "validation": train.between(0, size),
@@ -79,7 +81,8 @@ def main() -> None:
     sizes = {f"{split}_reviews": len(reviews) for split, reviews in splits.items()}
     with whole_folder(MULTI_HOT) as folder:
         for split, reviews in splits.items():
-            reviews.save(folder, split)
+            blocks = (multi_hot(block, num_words) for block in reviews.blocks(BLOCK))
+            save_blocks(blocks, folder, split)
         write_json(folder / "facts.json", facts.model_dump() | sizes | {"num_words": num_words})
     print(", ".join(f"{split}: {len(reviews):,}" for split, reviews in splits.items()))
 

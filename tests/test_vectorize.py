@@ -1,5 +1,9 @@
 """Word ranks to multi-hot vectors."""
 
+import tempfile
+import tracemalloc
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +11,7 @@ from hypothesis import strategies as st
 
 from stages import vectorize
 from stages.errors import InputError
-from stages.storage import Reviews
+from stages.storage import Reviews, save_blocks
 from tests.conftest import edit_params
 
 ranked_reviews = st.lists(st.lists(st.integers(1, 300), max_size=30), min_size=1, max_size=20)
@@ -70,3 +74,25 @@ def test_more_words_than_the_vocabulary_are_refused(workspace):
     with pytest.raises(InputError, match=r"num_words: 65 is more .* 60 words .* at most 64"):
         vectorize.main()
     assert not (workspace / "data/multi_hot").exists()
+
+
+@given(ranked_reviews, st.integers(1, 21))
+def test_blocks_give_the_same_files_as_the_whole(reviews: list[list[int]], size: int):
+    whole = make(reviews)
+    with tempfile.TemporaryDirectory() as folder:
+        whole.save(Path(folder), "whole")
+        save_blocks(whole.blocks(size), Path(folder), "blocks")
+        for array in ("values", "offsets", "labels"):
+            np.save(Path(folder) / "numpy.npy", getattr(whole, array))
+            expected = (Path(folder) / "numpy.npy").read_bytes()
+            assert (Path(folder) / f"whole_{array}.npy").read_bytes() == expected
+            assert (Path(folder) / f"blocks_{array}.npy").read_bytes() == expected
+
+
+def test_vectorizing_makes_no_dense_array():
+    reviews = make([[rank] for rank in range(1, 2001)])
+    tracemalloc.start()
+    vectorize.multi_hot(reviews, num_words=1_000_000)  # dense: 2 GB, a byte for each word
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
