@@ -305,6 +305,19 @@ def test_reviews_of_anything(files, x: list[Any], y: list[int]):
 
 
 @pytest.mark.parametrize(
+    "review",
+    [[True], [1.0], [1.5], ["a"], [None], [[1]], [0], [-1], [61], [2**40], "a", b"1", {1: 2}, None],
+    ids=repr,
+)
+def test_a_review_of_another_kind(files, review: Any):
+    array = np.empty(1, dtype=object)
+    array[0] = review
+    archive = zipped(members_of(files[0]) | {"x_test": npy(array), "y_test": npy(np.array([1]))})
+    with pytest.raises(InputError, match="the archive is not that of keras"):
+        download.parse_archive(archive, files[1])
+
+
+@pytest.mark.parametrize(
     "labels",
     [
         np.full(40, 2),
@@ -404,6 +417,9 @@ def test_bombs_are_refused_in_little_memory(files, tmp_path, name: str):
     result = run_limited(tmp_path)
     assert "error: the archive is not that of keras.datasets.imdb: " in result.stderr
     assert "Traceback" not in result.stderr
+    assert ("stored nor deflated" in result.stderr) == (
+        method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+    )
     assert result.returncode == 1
     assert not (tmp_path / "hacked").exists()
 
@@ -571,9 +587,9 @@ def test_predictions_of_another_kind(handed_on, array: Any):
 
 
 @pytest.mark.parametrize("path", [SCORES, HISTORY / "a.csv"], ids=str)
-def test_a_table_with_a_line_too_few(handed_on, path: Path):
+def test_a_table_with_lines_too_few(handed_on, path: Path):
     lines = path.read_text().splitlines(keepends=True)
-    for missing in itertools.chain([0], range(1, len(lines))):
-        path.write_text("".join(lines[:missing] + lines[missing + 1 :]))
+    for start, stop in [*itertools.pairwise(range(len(lines) + 1)), (len(lines) - 4, None)]:
+        path.write_text("".join(lines[:start] + (lines[stop:] if stop else [])))
         with pytest.raises(InputError, match="`dvc repro` makes it anew"):
             handed_on[path]()
