@@ -73,7 +73,7 @@ def write_settings(home: Path) -> None:
     (home / ".config/matplotlib").mkdir(parents=True)
     (home / ".config/matplotlib/matplotlibrc").write_text("font.size: 14\naxes.grid: True\n")
     (home / ".keras").mkdir()
-    (home / ".keras/keras.json").write_text('{"backend": "jax"}')
+    (home / ".keras/keras.json").write_text('{"backend": "jax", "floatx": "float64"}')
 
 
 def on_one_core() -> None:
