@@ -12,7 +12,6 @@ import itertools
 import json
 import os
 import platform
-import shutil
 import statistics
 import subprocess
 import sys
@@ -32,7 +31,15 @@ from tqdm import tqdm
 
 from stages import download
 from stages.params import load_params
-from stages.storage import MULTI_HOT, REVIEWS, SCORES, Reviews, save_blocks, whole_folder
+from stages.storage import (
+    MULTI_HOT,
+    REVIEWS,
+    SCORES,
+    Reviews,
+    save_blocks,
+    whole_folder,
+    write_json,
+)
 
 RESULTS = Path(__file__).parent
 PROJECT = RESULTS.parent
@@ -235,10 +242,6 @@ EPOCHS = 5
 LARGE, LIMIT = 80, 1.5  # copies of the reviews, and GB that a process may allocate
 
 
-def enlarge(reviews: Reviews, copies: int, folder: Path, split: str) -> None:
-    save_blocks(itertools.repeat(reviews, copies), folder, split)
-
-
 def workspace(scratch: Path, mirror: Path) -> Path:
     """A clone with the reviews downloaded, in which `single` alone is trained, with one seed."""
     folder = clone(scratch / "growth")
@@ -259,9 +262,12 @@ def costs(
 
     edit_params(folder, edit)
     with whole_folder(folder / REVIEWS) as reviews:
-        shutil.copy(folder / "once/facts.json", reviews)
+        facts = json.loads((folder / "once/facts.json").read_text("utf-8"))
+        facts["test_reviews"] *= copies
+        write_json(reviews / "facts.json", facts)
         for split in ("train", "test"):
-            enlarge(Reviews.load(folder / "once", split), copies, reviews, split)
+            once = Reviews.load(folder / "once", split)
+            save_blocks(itertools.repeat(once, copies), reviews, split)
     prefix = ["prlimit", f"--data={limit * 1e9:.0f}"] if limit else []
     vectorize = run(folder, *prefix, sys.executable, "-m", "stages.vectorize")
     train = run(folder, *prefix, sys.executable, "-m", "stages.train", "single")
