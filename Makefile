@@ -3,7 +3,7 @@
 PYTHON ?= $(shell PATH="$${PATH##*/.venv/bin:}" command -v python3)
 ACTIVATE := . .venv/bin/activate
 
-.PHONY: run test setup readme check-lock review lock remote
+.PHONY: run test setup readme check-lock review verify faults lock remote bench
 
 run: setup  ## the pipeline
 	$(ACTIVATE) && dvc repro
@@ -23,6 +23,12 @@ setup: .venv/installed
 lock:  ## new pins in requirements.txt from pyproject.toml; needs uv
 	uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-header \
 		--no-annotate --upgrade --output-file requirements.txt
+
+faults: setup  ## every stage killed in every way, for real; 4 minutes
+	$(ACTIVATE) && pytest -m faults
+
+verify: setup  ## are the results, here and in DVC's cache, what dvc.lock says? reads every byte
+	@$(ACTIVATE) && python verify.py
 
 readme: setup  ## the tables of README.md from metrics/
 	$(ACTIVATE) && python readme.py

@@ -1,9 +1,14 @@
-"""How a stage ends when its user can put things right: one sentence, no traceback."""
+"""How a stage ends when it cannot go on: quietly, with one sentence where its user can mend it."""
 
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 INTERRUPTED = 130  # what a shell reports for Ctrl-C; DVC records only a stage that ends with 0
 
@@ -27,10 +32,32 @@ def reading(what: str | Path, remedy: str = "") -> Iterator[None]:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call `main`; an `InputError` is printed to standard error and ends the process with 1."""
+    """Call `main`; what its user can mend is printed to standard error and ends it with 1."""
     try:
         main()
     except InputError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {error}: make room or give access, then try again")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def end_when_told() -> None:
+    """End this process, cleaning up, on Ctrl-C, on SIGTERM and when the DVC that runs it ends."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup and a script's & want it
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
+    if "DVC_STAGE" in os.environ:
+        threading.Thread(target=follow_dvc, daemon=True).start()
+
+
+def follow_dvc() -> None:
+    """A result that no DVC records is no use, and the next `dvc repro` would train beside us."""
+    above = psutil.Process().parents()
+    if above and "stages." in "".join(above[0].cmdline()[-1:]):
+        del above[0]  # a shell that waits for its only command
+    if above and (above[0].pid > 1 or "dvc" in "".join(above[0].cmdline())):
+        above[0].wait()
+    # Else DVC has ended already, and the first process of the system is in its place.
+    os.kill(os.getpid(), signal.SIGTERM)

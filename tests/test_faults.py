@@ -1,0 +1,248 @@
+"""Faults that a pipeline meets, injected for real: kills, full and read-only disks, damage."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from ruamel.yaml import YAML
+
+from tests.conftest import (
+    PROJECT,
+    attempt,
+    command,
+    edit_params,
+    environment,
+)
+from tests.test_pipeline import STAGES, results, stages_run
+
+BOUND = 60  # seconds; everything here takes a few
+
+
+@pytest.fixture
+def copy(repository: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(repository, tmp_path / "copy"))
+
+
+# --- kills ----------------------------------------------------------------------------------------
+
+
+def forget(repository: Path, stage: str) -> None:
+    """DVC must run the stage again: no record of it, no run cache."""
+    shutil.rmtree(repository / ".dvc/cache/runs")
+    path, yaml = repository / "dvc.lock", YAML()
+    lock = yaml.load(path)
+    del lock["stages"][stage]
+    yaml.dump(lock, path)
+
+
+def recorded(repository: Path) -> dict[str, Any]:
+    return YAML(typ="safe", pure=True).load(repository / "dvc.lock")["stages"]  # type: ignore[no-any-return]
+
+
+def outcome(repository: Path) -> dict[str, Any]:
+    """Every byte that the pipeline wrote; of dvc.lock what it says, in any order of the stages."""
+    return results(repository) | {"dvc.lock": recorded(repository)}
+
+
+def stage_processes(process: psutil.Process) -> list[psutil.Process]:
+    """The processes of the stage that this DVC runs: a shell, perhaps, and Python."""
+    return [p for p in process.children(recursive=True) if "stages." in "".join(p.cmdline())]
+
+
+@contextmanager
+def running(
+    folder: Path, mirror: Path, home: Path, stage: str, **variables: str
+) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
+    """`dvc repro` of one stage whose process has begun; in the end nothing of it is left."""
+    with subprocess.Popen(
+        # A shell makes its background jobs ignore Ctrl-C, and all that they start.
+        ["env", "--default-signal=INT", "dvc", "repro", "--single-item", stage],
+        cwd=folder,
+        env=os.environ | environment(mirror, home) | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            dvc, deadline = psutil.Process(process.pid), time.monotonic() + BOUND
+            found: list[psutil.Process] = []
+            while not any("-m" in p.cmdline() for p in found):
+                found = stage_processes(dvc)
+                assert process.poll() is None, process.communicate()[0]
+                assert time.monotonic() < deadline
+                time.sleep(0.005)
+            yield process, found
+        finally:
+            for left in [*found, dvc]:
+                if left.is_running():
+                    left.kill()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "train@single"])
+def test_a_killed_stage_is_no_result(
+    stage: str, copy: Path, repository: Path, mirror: Path, home: Path
+):
+    """SIGINT, SIGTERM and SIGKILL to the stage or to DVC, in its imports and in its work.
+
+    What is asserted holds at any moment, also where the stage or its DVC has just ended.
+    """
+    forget(copy, stage)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        for target in ("stage", "dvc"):
+            for seconds in (0.1, 3.5 if "train" in stage or stage == "evaluate" else 0.8):
+                with running(copy, mirror, home, stage) as (process, found):
+                    time.sleep(seconds)
+                    with suppress(psutil.NoSuchProcess):  # it was faster
+                        (found[-1] if target == "stage" else process).send_signal(number)
+                    output, _ = process.communicate(timeout=BOUND)
+                    _, left = psutil.wait_procs(found, timeout=BOUND)
+                assert not left
+                assert (stage in recorded(copy)) == (process.returncode == 0), output
+                if process.returncode == 0:  # it was faster, or DVC waits for the stage on SIGINT
+                    assert outcome(copy) == outcome(repository)
+                    forget(copy, stage)
+    assert stages_run(command(copy, mirror, home, "dvc repro")) == [stage]
+    assert outcome(copy) == outcome(repository)
+
+
+@pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])  # one may wait for Python, one not
+@pytest.mark.parametrize("seconds", [0, 1, 8])
+def test_no_training_outlives_its_dvc(
+    shell: str, seconds: int, copy: Path, mirror: Path, home: Path
+):
+    edit_params(copy, model__epochs=10_000, model__patience=None)
+    with running(copy, mirror, home, "train@candidate", SHELL=shell) as (process, found):
+        time.sleep(seconds)
+        process.kill()
+        _, left = psutil.wait_procs(found, timeout=BOUND)
+    assert not left
+    assert not (copy / "models/candidate").exists()
+
+
+# --- disks ----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    """A file system of its own on the folder."""
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount a small disk")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    path = folder / "fill"
+    with suppress(OSError), path.open("wb", buffering=0) as file:  # until nothing more fits
+        while file.write(bytes(512)):
+            pass
+    return path
+
+
+def bound_by_permissions(line: str) -> str:
+    """The command without root's privilege to write where the permissions forbid it."""
+    return f"setpriv --bounding-set=-dac_override {line}" if os.geteuid() == 0 else line
+
+
+def one_sentence(result: subprocess.CompletedProcess[str]) -> str:
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+    return result.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("stage", ["download", "vectorize", "plot"])
+def test_a_full_disk_is_one_sentence(
+    stage: str, tmp_path: Path, repository: Path, mirror: Path, home: Path
+):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with small_disk(folder, "4m"):
+        shutil.copytree(repository, folder, dirs_exist_ok=True)
+        before = results(folder)
+        full = fill(folder)
+        failed = attempt(folder, mirror, home, f"python -m stages.{stage}")
+        assert "No space left on device: make room" in one_sentence(failed)
+        assert results(folder) == before  # what was there before is still there, and whole
+        full.unlink()
+        command(folder, mirror, home, f"python -m stages.{stage}")
+        assert results(folder) == before
+
+
+@pytest.mark.parametrize("fault", ["full", "read-only"])
+def test_a_cache_that_takes_nothing_is_one_sentence(
+    fault: str, copy: Path, repository: Path, tmp_path: Path, mirror: Path, home: Path
+):
+    cache, line = tmp_path / "cache", "dvc repro --force --single-item vectorize"
+    cache.mkdir()
+    command(copy, mirror, home, "dvc cache dir --local", str(cache))
+    if fault == "full":
+        with small_disk(cache, "200k"):
+            fill(cache)
+            failed = attempt(copy, mirror, home, line)
+        assert "No space left on device" in one_sentence(failed)
+    else:
+        cache.chmod(0o555)
+        failed = attempt(copy, mirror, home, bound_by_permissions(line))
+        assert "Permission denied" in one_sentence(failed)
+        cache.chmod(0o755)
+    command(copy, mirror, home, "dvc repro --single-item vectorize")
+    command(copy, mirror, home, f"python {PROJECT}/verify.py")
+    assert outcome(copy) == outcome(repository)
+
+
+def test_a_folder_without_write_access_is_one_sentence(copy: Path, mirror: Path, home: Path):
+    (copy / "data").chmod(0o555)
+    failed = attempt(copy, mirror, home, bound_by_permissions("python -m stages.vectorize"))
+    (copy / "data").chmod(0o755)
+    assert "Permission denied: 'data/.multi_hot.partial': make room or give access" in one_sentence(
+        failed
+    )
+
+
+# --- DVC ------------------------------------------------------------------------------------------
+
+
+def test_two_runs_at_once_spoil_nothing(copy: Path, repository: Path, mirror: Path, home: Path):
+    forget(copy, "vectorize")
+    with running(copy, mirror, home, "vectorize") as (first, _):
+        second = attempt(copy, mirror, home, "dvc repro --single-item vectorize")
+        output, _ = first.communicate(timeout=BOUND)
+    assert first.returncode == 0, output
+    assert second.returncode == 0 or "blocked by" in second.stderr or "lock" in second.stderr
+    assert stages_run(command(copy, mirror, home, "dvc repro")) == []
+    assert outcome(copy) == outcome(repository)
+
+
+def test_an_array_damaged_between_stages_is_made_anew(
+    copy: Path, repository: Path, mirror: Path, home: Path
+):
+    np.save(copy / "data/multi_hot/train_values.npy", np.zeros(3, np.uint8))
+    failed = attempt(copy, mirror, home, "python -m stages.train candidate")
+    assert "the train arrays are damaged; `dvc repro` makes it anew" in one_sentence(failed)
+    command(copy, mirror, home, "dvc repro")
+    assert outcome(copy) == outcome(repository)
+
+
+def test_a_clock_set_back_hides_no_change(copy: Path, mirror: Path, home: Path):
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    if not library:
+        pytest.skip("needs libfaketime")
+    past = f"env LD_PRELOAD={library} FAKETIME=-3d dvc repro --single-item vectorize"
+    assert stages_run(command(copy, mirror, home, past)) == []
+    edit_params(copy, features__multi_hot__num_words=45)
+    assert stages_run(command(copy, mirror, home, past)) == ["vectorize"]
+    assert stages_run(command(copy, mirror, home, "dvc repro --single-item vectorize")) == []
