@@ -4,8 +4,9 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -58,6 +59,8 @@ def follow_dvc() -> None:
     if above and "stages." in "".join(above[0].cmdline()[-1:]):
         del above[0]  # a shell that waits for its only command
     if above and (above[0].pid > 1 or "dvc" in "".join(above[0].cmdline())):
-        above[0].wait()
+        with suppress(psutil.NoSuchProcess):
+            while above[0].is_running() and above[0].status() != psutil.STATUS_ZOMBIE:
+                time.sleep(1)
     # Else DVC has ended already, and the first process of the system is in its place.
     os.kill(os.getpid(), signal.SIGTERM)

@@ -88,6 +88,16 @@ def running(
                     left.kill()
 
 
+def all_end(processes: list[psutil.Process]) -> bool:
+    """Whether they end in time; the first process of the system may leave zombies of them."""
+    deadline = time.monotonic() + BOUND
+    while any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "train@single"])
 def test_a_killed_stage_is_no_result(
@@ -106,10 +116,9 @@ def test_a_killed_stage_is_no_result(
                     with suppress(psutil.NoSuchProcess):  # it was faster
                         (found[-1] if target == "stage" else process).send_signal(number)
                     output, _ = process.communicate(timeout=BOUND)
-                    _, left = psutil.wait_procs(found, timeout=BOUND)
-                assert not left
-                assert (stage in recorded(copy)) == (process.returncode == 0), output
-                if process.returncode == 0:  # it was faster, or DVC waits for the stage on SIGINT
+                    assert all_end(found)
+                assert stage in recorded(copy) or process.returncode != 0, output
+                if stage in recorded(copy):  # it was faster, or DVC waits for the stage on SIGINT
                     assert outcome(copy) == outcome(repository)
                     forget(copy, stage)
     assert stages_run(command(copy, mirror, home, "dvc repro")) == [stage]
@@ -125,8 +134,7 @@ def test_no_training_outlives_its_dvc(
     with running(copy, mirror, home, "train@candidate", SHELL=shell) as (process, found):
         time.sleep(seconds)
         process.kill()
-        _, left = psutil.wait_procs(found, timeout=BOUND)
-    assert not left
+        assert all_end(found)
     assert not (copy / "models/candidate").exists()
 
 
