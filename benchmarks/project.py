@@ -19,7 +19,6 @@ from stages.storage import Reviews
 
 clock.lap("import")
 
-network.use_one_thread_per_network()
 params = load_params()
 num_words = params.features.multi_hot.num_words
 files = (Path(sys.argv[1], name).read_bytes() for name in ("imdb.npz", "imdb_word_index.json"))
@@ -42,10 +41,9 @@ validation, training = everything.between(0, 10_000), everything.between(10_000,
 for name in ("single", "single_regularized", "three_regularized"):
     variant, times = params.variant(name), epoch_times()
     clock.restart()
-    networks = network.Networks(variant, num_words)
-    _, history = train.train(networks, 1, training, validation, [times])
+    _, history = train.train(variant, num_words, 1, training, validation, [times])
     clock.lap(f"{name} fit")
-    predict = evaluate.predict(networks.network, network.batches(test, num_words, 512))
+    predict = evaluate.predict(network.last.network, network.batches(test, num_words, 512))
     scores = evaluate.classification_scores(test.labels, predict()[0])
     clock.lap(f"{name} evaluate")
     last = history.query("split == 'validation'").iloc[-1]

@@ -103,7 +103,8 @@ def history_scores(history: pd.DataFrame) -> dict[str, float]:
 def check_leftovers(variants: list[str]) -> None:
     """InputError if there are results of variants that are no more: DVC leaves them behind."""
     found = [*MODELS.iterdir(), *HISTORY.iterdir()] if MODELS.exists() and HISTORY.exists() else []
-    if leftovers := [str(path) for path in found if path.stem not in variants]:
+    names = [path for path in found if not path.name.startswith(".")]  # half-written, ignored
+    if leftovers := [str(path) for path in names if path.stem not in variants]:
         raise InputError(
             "these belong to no variant in params.yaml; delete them: rm -r " + " ".join(leftovers)
         )
@@ -120,7 +121,6 @@ def main() -> None:
     params = load_params()
     variants, seeds = list(params.variants), params.train.all_seeds
     check_leftovers(variants)
-    network.use_one_thread_per_network()
     num_words = read_json(MULTI_HOT / "facts.json", MultiHotFacts).num_words
     splits = {split: Reviews.load(MULTI_HOT, split) for split in ("validation", "test")}
     batches = {

@@ -1,6 +1,7 @@
 """The networks: built by Keras, fed with sparse batches, saved as the same bytes every time.
 
-Importing this module imports TensorFlow, which takes seconds; only train and evaluate do.
+Importing this module imports TensorFlow, which takes seconds, and sets it up; only train and
+evaluate do.
 """
 
 import io
@@ -20,17 +21,12 @@ from numpy.typing import NDArray
 from stages.params import Variant
 from stages.storage import Reviews
 
-
-def use_one_thread_per_network() -> None:
-    """Make every operation deterministic and quiet; call it before TensorFlow does anything.
-
-    One thread computes one network, so that a sum is taken in the same order on any number of
-    cores; the cores are used by training several seeds at once.
-    """
-    keras.config.set_floatx("float32")  # whatever keras.json says
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.experimental.enable_op_determinism()
-    tf.get_logger().setLevel("ERROR")  # one trace per network is what is wanted
+# Every operation is deterministic. One thread computes one network, so that a sum is taken in the
+# same order on any number of cores; the cores are used by training several seeds at once.
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.experimental.enable_op_determinism()
+tf.get_logger().setLevel("ERROR")  # one trace per network is what is wanted
+keras.config.set_floatx("float32")  # whatever keras.json says
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
@@ -117,36 +113,35 @@ def build(
         jit_compile=False,
         steps_per_execution=STEPS_PER_EXECUTION,
     )
+    # `fit` would do it too late for optimizers that start from the weights.
+    network.optimizer.build(network.trainable_variables)
     return network
 
 
 STEPS_PER_EXECUTION = 64  # steps that TensorFlow runs without returning to Python
 
 
-class Networks(threading.local):
-    """One network per thread, for one seed after another.
+def start(variant: Variant, num_words: int, seed: int) -> keras.Sequential:
+    """A network as `build` makes it, or this thread's last one, made the same again.
 
-    The first `fit` of a network costs a second, in which TensorFlow traces its steps; a network
-    that starts anew from another seed has that behind it.
+    The first `fit` of a network costs a second, in which TensorFlow traces its steps; a network of
+    the same variant that starts again, as another seed has it, has that behind it.
     """
+    network = build(variant, num_words, seed)
+    if getattr(last, "made_for", None) == (variant, num_words):
+        variables, fresh = map(all_variables, (last.network, network))
+        for variable, value in zip(variables, fresh, strict=True):
+            variable.assign(value)
+    else:
+        last.made_for, last.network = (variant, num_words), network
+    return last.network
 
-    def __init__(self, variant: Variant, num_words: int) -> None:
-        self.variant, self.num_words = variant, num_words
-        self.network = build(variant, num_words, seed=0)
 
-    def start(self, seed: int) -> keras.Sequential:
-        """This thread's network, its variables as `build` makes them."""
-        variables, fresh = map(
-            all_variables, (self.network, build(self.variant, self.num_words, seed))
-        )
-        for variable, start in zip(variables, fresh, strict=True):
-            variable.assign(start)
-        return self.network
+last = threading.local()  # made_for and network
 
 
 def all_variables(network: keras.Sequential) -> list[keras.Variable]:
     """Weights, and what dropout, metrics and the optimizer remember."""
-    network.optimizer.build(network.trainable_variables)
     return [*network.variables, *network.optimizer.variables]
 
 
@@ -191,7 +186,6 @@ def to_bytes(network: keras.Sequential) -> bytes:
 
     `Model.save` writes down the time of saving and the memory addresses of shared objects.
     """
-    network.optimizer.build(network.trainable_variables)  # or Keras warns when it is loaded
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.keras"
         network.save(path)

@@ -5,10 +5,12 @@ reads   params.yaml (train, and the block of the variant), data/multi_hot/ (trai
 writes  models/VARIANT/seed-N.keras, plots/history/VARIANT.csv
 """
 
+import functools
 import math
 import os
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -58,11 +60,12 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def train(
-    networks: network.Networks,
+    variant: Variant,
+    num_words: int,
     seed: int,
     training: Reviews,
     validation: Reviews,
-    callbacks: list[keras.callbacks.Callback],
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[bytes, pd.DataFrame]:
     """Train one network.
 
@@ -74,8 +77,7 @@ def train(
     Raises:
         InputError: the loss is not finite any more, or Keras refuses the combination of settings.
     """
-    variant, num_words = networks.variant, networks.num_words
-    model = networks.start(seed)
+    model = network.start(variant, num_words, seed)
     callbacks = [*callbacks, FiniteLoss()]
     if variant.patience:
         early_stopping = keras.callbacks.EarlyStopping(
@@ -115,30 +117,63 @@ def train(
 def train_all(
     variant: Variant, num_words: int, seeds: range, training: Reviews, validation: Reviews
 ) -> list[tuple[bytes, pd.DataFrame]]:
-    """`train` for every seed, as many at once as there are processors; in order of the seeds."""
-    stop, networks = threading.Event(), network.Networks(variant, num_words)
-    with (
-        tqdm(total=len(seeds) * variant.epochs, unit="epoch", disable=None) as bar,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-    ):
+    """`train` for every seed, in order of the seeds: in threads, or on a Dask cluster."""
+    task = functools.partial(train, variant, num_words, training=training, validation=validation)
+    if CLUSTER in os.environ:
+        with tqdm(total=len(seeds), unit="seed", disable=None) as bar:
+            return on_cluster(task, seeds, bar)
+    with tqdm(total=len(seeds) * variant.epochs, unit="epoch", disable=None) as bar:
+        return in_threads(task, seeds, bar)
+
+
+Task = Callable[..., tuple[bytes, pd.DataFrame]]  # of a seed and, not on a cluster, callbacks
+CLUSTER = "DASK_SCHEDULER_ADDRESS"  # Dask's own name for it
+
+
+def in_threads(task: Task, seeds: range, bar: "tqdm[Any]") -> list[tuple[bytes, pd.DataFrame]]:
+    """As many seeds at once as there are processors.
+
+    Processes were no faster, and each needs TensorFlow's memory.
+    """
+    stop = threading.Event()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
-            return list(
-                pool.map(
-                    lambda seed: train(networks, seed, training, validation, [Progress(bar, stop)]),
-                    seeds,
-                )
-            )
+            return list(pool.map(lambda seed: task(seed, callbacks=[Progress(bar, stop)]), seeds))
         except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True)
             raise
 
 
+def on_cluster(task: Task, seeds: range, bar: "tqdm[Any]") -> list[tuple[bytes, pd.DataFrame]]:
+    """Each seed wherever Dask puts it; one whose worker is lost is trained elsewhere.
+
+    Raises:
+        InputError: Dask is not installed, or its scheduler cannot be reached.
+    """
+    address = os.environ[CLUSTER]
+    try:
+        from distributed import Client, as_completed  # noqa: PLC0415 - an optional extra
+
+        client = Client(address, timeout=CONNECT_SECONDS)
+    except ImportError:
+        raise InputError(f"{CLUSTER} is set, but the extra dask is not installed") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{CLUSTER}: no Dask scheduler at {address}: {error}") from None
+    with client:
+        futures = client.map(task, seeds, pure=False)
+        for _ in as_completed(futures):
+            bar.update()
+        return client.gather(futures)  # type: ignore[no-any-return]
+
+
+CONNECT_SECONDS = 10
+
+
 def main() -> None:
     params = load_params()
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     variant, seeds = params.variant(name), params.train.all_seeds
-    network.use_one_thread_per_network()
     num_words = read_json(MULTI_HOT / "facts.json", MultiHotFacts).num_words
     training, validation = (Reviews.load(MULTI_HOT, split) for split in ("train", "validation"))
     results = train_all(variant, num_words, seeds, training, validation)

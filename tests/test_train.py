@@ -4,6 +4,7 @@ import io
 import resource
 import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -54,8 +55,7 @@ def dense(reviews: Reviews) -> Any:
 
 
 def fit(variant: Variant, seed: int = 1) -> Any:
-    networks = network.Networks(variant, NUM_WORDS)
-    return train.train(networks, seed, make_reviews(), make_reviews(30, seed=1), [])
+    return train.train(variant, NUM_WORDS, seed, make_reviews(), make_reviews(30, seed=1))
 
 
 @pytest.fixture
@@ -112,8 +112,7 @@ def test_loss_and_gradients_are_those_of_a_dense_layer(penalties: dict[str, floa
 def test_no_step_of_training_makes_the_reviews_dense():
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     reviews, num_words = make_reviews(512), 1_000_000  # as one dense batch: 2 GB
-    networks = network.Networks(make_variant(units=1, batch_size=512), num_words)
-    train.train(networks, 1, reviews, reviews, [])
+    train.train(make_variant(units=1, batch_size=512), num_words, 1, reviews, reviews)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 200_000  # kB
 
 
@@ -183,11 +182,12 @@ def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads():
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "muon", "schedulefreeadamw"])
 def test_a_network_that_starts_anew_remembers_nothing(optimizer: str):
     variant = make_variant(optimizer=optimizer, dropout=0.3, patience=1, kernel_l2=0.01)
-    networks = network.Networks(variant, NUM_WORDS)
-    splits = make_reviews(), make_reviews(30, seed=1)
-    train.train(networks, 1, *splits, [])
-    archive, history = train.train(networks, 2, *splits, [])
-    alone, history_alone = fit(variant, seed=2)
+    with ThreadPoolExecutor(1) as thread:  # one that has no network yet
+        alone, history_alone = thread.submit(fit, variant, seed=2).result()
+    fit(variant, seed=1)
+    before = network.last.network
+    archive, history = fit(variant, seed=2)
+    assert network.last.network is before
     assert archive == alone
     assert history.equals(history_alone)
 
@@ -221,7 +221,8 @@ def test_a_training_that_is_not_wanted_any_more_ends_early():
     stop.set()
     with tqdm(disable=True) as bar:
         _, history = train.train(
-            network.Networks(make_variant(epochs=50), NUM_WORDS),
+            make_variant(epochs=50),
+            NUM_WORDS,
             1,
             make_reviews(),
             make_reviews(),

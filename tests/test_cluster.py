@@ -1,0 +1,130 @@
+"""Seeds on a Dask cluster: a real scheduler and two workers, as processes of their own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from stages import train
+from stages.errors import InputError
+from tests.conftest import attempt, command, edit_params
+from tests.test_pipeline import results
+from tests.test_train import NUM_WORDS, make_reviews, make_variant
+
+distributed = pytest.importorskip("distributed")
+BOUND = 60  # seconds
+
+
+class Cluster(NamedTuple):
+    address: str
+    workers: list[subprocess.Popen[bytes]]
+
+
+@contextmanager
+def cluster(folder: Path, code: Path) -> Iterator[Cluster]:
+    """A scheduler and two workers, which import the stages from `code`."""
+    file = folder / "scheduler.json"
+
+    def start(what: str, *options: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            ["dask", what, "--scheduler-file", str(file), "--no-dashboard", *options],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(code)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0")
+    workers = [start("worker", "--nthreads", "1", "--no-nanny") for _ in range(2)]
+    try:
+        wait_until(lambda: file.exists() and file.read_text() != "")
+        address = json.loads(file.read_text())["address"]
+        with distributed.Client(address) as client:
+            client.wait_for_workers(2, timeout=BOUND)
+        yield Cluster(address, workers)
+    finally:
+        for process in (*workers, scheduler):
+            process.kill()
+            process.wait()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + BOUND
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_cluster_gives_the_same_bytes_also_when_it_loses_a_worker(
+    repository: Path, mirror: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    copy = Path(shutil.copytree(repository, tmp_path / "copy"))
+    edit_params(copy, train__seeds=3, model__epochs=60)
+    command(copy, mirror, home, "python -m stages.train candidate")
+    local = results(copy)
+    shutil.rmtree(copy / "models/candidate")
+    with cluster(tmp_path, copy) as (address, workers):
+        monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
+        with (
+            subprocess.Popen(
+                [sys.executable, "-m", "stages.train", "candidate"],
+                cwd=copy,
+                stdout=subprocess.PIPE,
+            ) as stage,
+            distributed.Client(address) as client,
+        ):
+            wait_until(lambda: len([tasks for tasks in client.processing().values() if tasks]) == 2)
+            workers[0].kill()
+            stage.communicate(timeout=BOUND)
+        assert stage.returncode == 0
+        assert workers[1].poll() is None
+    assert results(copy) == local
+
+
+def test_what_cannot_be_trained_is_a_sentence_on_a_cluster_too(
+    repository: Path, mirror: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    copy = Path(shutil.copytree(repository, tmp_path / "copy"))
+    edit_params(copy, model__loss="ctc")
+    with cluster(tmp_path, copy) as (address, _):
+        monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
+        failed = attempt(copy, mirror, home, "python -m stages.train candidate")
+    assert failed.returncode == 1
+    assert "error: Keras cannot train this variant: " in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_a_cluster_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://127.0.0.1:9")
+    monkeypatch.setattr(train, "CONNECT_SECONDS", 1)
+    with pytest.raises(InputError, match=r"no Dask scheduler at tcp://127\.0\.0\.1:9"):
+        train_something()
+
+
+@pytest.mark.parametrize("address", ["nonsense://x", "tcp://", ""])
+def test_an_address_that_is_none_is_a_sentence(address: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
+    monkeypatch.setattr(train, "CONNECT_SECONDS", 1)
+    with pytest.raises(InputError, match="DASK_SCHEDULER_ADDRESS: no Dask scheduler at "):
+        train_something()
+
+
+def test_dask_is_only_needed_for_a_cluster(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+    train_something()
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://127.0.0.1:9")
+    with pytest.raises(InputError, match="is set, but the extra dask is not installed"):
+        train_something()
+
+
+def train_something() -> None:
+    train.train_all(make_variant(epochs=1), NUM_WORDS, range(1), make_reviews(), make_reviews())
