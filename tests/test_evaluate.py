@@ -59,7 +59,7 @@ def test_results_of_a_variant_that_is_no_more_are_named(workspace):
     (MODELS / "old").mkdir(parents=True)
     (MODELS / ".candidate.partial").mkdir()
     (workspace / "plots/history").mkdir(parents=True)
-    with pytest.raises(InputError, match="rm -r models/old$"):
+    with pytest.raises(InputError, match=r"rm -r models/old$"):
         evaluate.main()
     assert not (workspace / "metrics").exists()
 
