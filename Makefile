@@ -30,6 +30,9 @@ faults: setup  ## every stage killed in every way, for real; 4 minutes
 verify: setup  ## are the results, here and in DVC's cache, what dvc.lock says? reads every byte
 	@$(ACTIVATE) && python verify.py
 
+bench: setup  ## the notebook's way against this one: benchmarks/results.md, in half an hour
+	$(ACTIVATE) && python -m benchmarks.bench $(ARGS)
+
 readme: setup  ## the tables of README.md from metrics/
 	$(ACTIVATE) && python readme.py
 
