@@ -33,7 +33,7 @@ verify: setup  ## are the results, here and in DVC's cache, what dvc.lock says? 
 bench: setup  ## the notebook's way against this one: benchmarks/results.md, in half an hour
 	$(ACTIVATE) && python -m benchmarks.bench $(ARGS)
 
-readme: setup  ## the tables of README.md from metrics/
+readme: setup  ## the tables of README.md from metrics/ and benchmarks/
 	$(ACTIVATE) && python readme.py
 
 check-lock: setup  ## is dvc.lock current? needs neither data nor models

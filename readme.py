@@ -1,4 +1,4 @@
-"""Bring the tables of README.md up to date with metrics/: `make readme`.
+"""Bring the tables of README.md up to date with metrics/ and benchmarks/: `make readme`.
 
 The text between the markers `<!-- NAME -->` and `<!-- /NAME -->` is replaced by the table NAME.
 """
@@ -14,6 +14,7 @@ from tabulate import tabulate
 
 README = Path("README.md")
 SCORES = Path("metrics/scores.csv")
+BENCHMARK = Path("benchmarks/results.md")
 
 # What the notebook reports for one run: variant, score, its figure.
 FIGURES = [
@@ -103,15 +104,20 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     return tabulate(rows, header, tablefmt="github", disable_numparse=True)
 
 
-TABLES = {"results": results, "claims": claims}
+def first_table(markdown: str) -> str:
+    return next(part for part in markdown.split("\n\n") if part.startswith("|"))
 
 
-def filled(readme: str, scores: str) -> str:
-    """The text of README.md with its tables made anew from the text of scores.csv."""
+def filled(readme: str, scores: str, benchmark: str) -> str:
+    """The text of README.md with its tables made anew from scores.csv and benchmarks/results.md."""
     frame = pd.read_csv(io.StringIO(scores))
-    for name, make in TABLES.items():
+    tables = {
+        "results": results(frame),
+        "claims": claims(frame),
+        "benchmark": first_table(benchmark),
+    }
+    for name, text in tables.items():
         block = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text = make(frame)
 
         def replace(match: Any, text: str = text) -> str:
             return f"{match[1]}{text}\n{match[2]}"
@@ -121,4 +127,5 @@ def filled(readme: str, scores: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(filled(README.read_text("utf-8"), SCORES.read_text("utf-8")), "utf-8")
+    files = (path.read_text("utf-8") for path in (README, SCORES, BENCHMARK))
+    README.write_text(filled(*files), "utf-8")

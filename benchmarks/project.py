@@ -15,7 +15,7 @@ clock = Clock()
 
 from stages import download, evaluate, network, train, vectorize
 from stages.params import load_params
-from stages.storage import Reviews
+from stages.storage import Reviews, save_blocks, write_json
 
 clock.lap("import")
 
@@ -29,13 +29,17 @@ token_lists = {
     split: [reviews.between(i, i + 1).values.tolist() for i in range(len(reviews))]
     for split, reviews in (("train", corpus.train), ("test", corpus.test))
 }
-folder = Path(tempfile.mkdtemp())
+temporary = tempfile.TemporaryDirectory()
+folder = Path(temporary.name)
 clock.restart()
 for split, reviews in (("train", corpus.train), ("test", corpus.test)):
     flat = download.flatten(token_lists[split], reviews.labels, len(corpus.word_index))
-    vectorize.multi_hot(flat, num_words).save(folder, split)
+    blocks = (vectorize.multi_hot(block, num_words) for block in flat.blocks(vectorize.BLOCK))
+    save_blocks(blocks, folder, split)
 clock.lap("vectorize")
 
+facts = {"source": "keras", "sha256": "", "vocabulary": num_words, "test_reviews": len(corpus.test)}
+write_json(folder / "facts.json", facts)
 everything, test = Reviews.load(folder, "train"), Reviews.load(folder, "test")
 validation, training = everything.between(0, 10_000), everything.between(10_000, 25_000)
 for name in ("single", "single_regularized", "three_regularized"):

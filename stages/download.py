@@ -19,6 +19,7 @@ import string
 import sys
 import tempfile
 import zipfile
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -367,6 +368,7 @@ def make_corpus(train: Labelled, test: Labelled, words: Sequence[str]) -> Corpus
             raise ValueError(f"{len(reviews)} reviews have labels of shape {labels.shape}")
         if labels.dtype.kind not in "iu" or not np.isin(labels, (0, 1)).all():
             raise ValueError("a label is neither 0 nor 1")
+        check_lists(reviews)
         order = np.arange(len(reviews))
         random.shuffle(order)
         shuffled = [reviews[i] for i in order.tolist()]
@@ -374,17 +376,24 @@ def make_corpus(train: Labelled, test: Labelled, words: Sequence[str]) -> Corpus
     return Corpus(splits[0], splits[1], {word: rank for rank, word in enumerate(words, 1)})
 
 
+def check_lists(reviews: Sequence[Any]) -> None:
+    """TypeError or ValueError unless these are lists of integers, and not too many of them."""
+    check_types(list, reviews)
+    if (number := sum(map(len, reviews))) > MOST_WORDS:
+        raise ValueError(f"{number:,} words are more than {MOST_WORDS:,}")
+    check_types(int, itertools.chain.from_iterable(reviews))
+
+
 def flatten(reviews: Sequence[list[int]], labels: NDArray[Any], words: int) -> Reviews:
     """Lists of ranks, each from 1 to `words`, as one flat array with offsets."""
-    check_types(list, reviews)
-    offsets = np.cumsum([0, *map(len, reviews)], dtype=np.int64)
-    if offsets[-1] > MOST_WORDS:
-        raise ValueError(f"{offsets[-1]:,} words are more than {MOST_WORDS:,}")
-    check_types(int, itertools.chain.from_iterable(reviews))
-    ranks = np.fromiter(itertools.chain.from_iterable(reviews), np.uint32, count=offsets[-1])
+    flat = array("q")
+    for review in reviews:
+        flat.fromlist(review)
+    ranks = np.frombuffer(flat, np.int64)
     if len(ranks) and not 1 <= ranks.min() <= ranks.max() <= words:
         raise ValueError(f"ranks run from {ranks.min()} to {ranks.max()}, words from 1 to {words}")
-    return Reviews(ranks, offsets, labels.astype(np.uint8))
+    offsets = np.cumsum([0, *map(len, reviews)], dtype=np.int64)
+    return Reviews(ranks.astype(np.uint32), offsets, labels.astype(np.uint8))
 
 
 def check_types(expected: type, values: Iterable[Any]) -> None:
@@ -431,8 +440,8 @@ def first_available(data: params.Data) -> tuple[str, Corpus]:
 def content_hash(corpus: Corpus) -> str:
     """The sha256 of all arrays and of the words by rank: the same data, the same hash."""
     digest = hashlib.sha256("\n".join(corpus.word_index).encode())
-    for array in (*astuple(corpus.train), *astuple(corpus.test)):
-        digest.update(array)
+    for content in (*astuple(corpus.train), *astuple(corpus.test)):
+        digest.update(content)
     return digest.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""The figures in README.md are those of metrics/."""
+"""The figures in README.md are those of metrics/ and benchmarks/."""
 
 import subprocess
 
@@ -18,10 +18,12 @@ def committed(path: str) -> str:
     return show.stdout.decode()
 
 
-def test_the_committed_tables_are_those_of_the_committed_scores():
+def test_the_committed_tables_are_those_of_the_committed_figures():
     text = committed("README.md")
     assert "| `candidate` |" in text
-    assert readme.filled(text, committed("metrics/scores.csv")) == text
+    assert "| `dvc exp run -S model.dropout=0.5`" in text
+    files = committed("metrics/scores.csv"), committed("benchmarks/results.md")
+    assert readme.filled(text, *files) == text
 
 
 def test_a_figure_holds_where_one_more_run_would_fall():
