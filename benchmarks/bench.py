@@ -32,6 +32,7 @@ from tqdm import tqdm
 from stages import download
 from stages.params import load_params
 from stages.storage import (
+    HISTORY,
     MULTI_HOT,
     REVIEWS,
     SCORES,
@@ -153,6 +154,8 @@ def repetition(mirror: Path, scratch: Path) -> dict[str, tuple[float, float]]:
 
     three = clone(scratch / "three")
     edit_params(three, lambda params: keep_variants(params, SYSTEMS))
+    for history in (three / HISTORY).iterdir():  # of variants that are no more, too
+        history.unlink()
     of_three = run(three, "dvc", "repro", environment=env)
     everything = clone(scratch / "everything")
     of_everything = run(everything, "dvc", "repro", environment=env)
