@@ -66,8 +66,9 @@ def test_results_of_a_variant_that_is_no_more_are_named(workspace):
 
 def test_damaged_arrays_are_named(workspace):
     MULTI_HOT.mkdir(parents=True)
-    reviews = Reviews(np.array([1], np.uint8), np.array([0, 2]), np.array([1], np.uint8))
+    reviews = Reviews(np.array([1], np.uint8), np.array([0, 1]), np.array([1], np.uint8))
     reviews.save(MULTI_HOT, "test")
+    np.save(MULTI_HOT / "test_offsets.npy", np.array([0, 2]))
     facts = {"source": "keras", "sha256": "", "vocabulary": 1, "num_words": 5}
     sizes = {"train_reviews": 1, "validation_reviews": 1, "test_reviews": 1}
     write_json(MULTI_HOT / "facts.json", facts | sizes)
