@@ -303,13 +303,16 @@ def draw(growth: pd.DataFrame) -> Figure:
             axis = axes[row, column]
             for stage, marker in (("train", "o-"), ("vectorize", "s--")):
                 axis.plot(points[what], points[f"{stage} {unit}"], marker, label=stage)
-            axis.set_xticks(points[what], [f"{value:,}" for value in points[what]], rotation=45)
-            axis.set_ylim(bottom=0)
+            axis.set_xscale("log")
+            axis.set_xticks(points[what], [f"{value:,}" for value in points[what]], minor=False)
+            axis.set_xticks([], minor=True)
             axis.grid(alpha=0.3)
         axes[1, column].set_xlabel(labels[what])
     axes[0, 0].set_ylabel("seconds")
     axes[1, 0].set_ylabel("peak memory (MB)")
     axes[0, 0].legend(frameon=False)
+    for row in axes:
+        row[0].set_ylim(bottom=0)  # after all is drawn: a row shares its axis
     figure.suptitle(f"The stages as whole processes; train: `single`, one seed, {EPOCHS} epochs")
     return figure
 
