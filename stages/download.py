@@ -359,7 +359,7 @@ def make_corpus(train: Labelled, test: Labelled, words: Sequence[str]) -> Corpus
     The order is that of `keras.datasets.imdb`: one `RandomState(113)` shuffles train, then test.
 
     Raises:
-        ValueError, TypeError, OverflowError: a rank or a label is not one, or their numbers differ.
+        ValueError, TypeError: a rank or a label is not one, or their numbers differ.
     """
     random = np.random.RandomState(113)
     splits: list[Reviews] = []
@@ -386,14 +386,17 @@ def check_lists(reviews: Sequence[Any]) -> None:
 
 def flatten(reviews: Sequence[list[int]], labels: NDArray[Any], words: int) -> Reviews:
     """Lists of ranks, each from 1 to `words`, as one flat array with offsets."""
-    flat = array("q")
-    for review in reviews:
-        flat.fromlist(review)
-    ranks = np.frombuffer(flat, np.int64)
+    flat = array("I")
+    try:
+        for review in reviews:
+            flat.fromlist(review)
+    except OverflowError:
+        raise ValueError("a rank is negative or has more than 32 bits") from None
+    ranks = np.frombuffer(flat, np.uint32)
     if len(ranks) and not 1 <= ranks.min() <= ranks.max() <= words:
         raise ValueError(f"ranks run from {ranks.min()} to {ranks.max()}, words from 1 to {words}")
     offsets = np.cumsum([0, *map(len, reviews)], dtype=np.int64)
-    return Reviews(ranks.astype(np.uint32), offsets, labels.astype(np.uint8))
+    return Reviews(ranks, offsets, labels.astype(np.uint8))
 
 
 def check_types(expected: type, values: Iterable[Any]) -> None:

@@ -111,14 +111,10 @@ def build(
         loss=variant.loss,
         metrics=[keras.metrics.BinaryAccuracy(name="accuracy")],
         jit_compile=False,
-        steps_per_execution=STEPS_PER_EXECUTION,
     )
     # `fit` would do it too late for optimizers that start from the weights.
     network.optimizer.build(network.trainable_variables)
     return network
-
-
-STEPS_PER_EXECUTION = 64  # steps that TensorFlow runs without returning to Python
 
 
 def start(variant: Variant, num_words: int, seed: int) -> keras.Sequential:
@@ -152,33 +148,44 @@ def l1_l2(l1: float | None, l2: float | None) -> keras.Regularizer | None:
 def batches(
     reviews: Reviews, num_words: int, batch_size: int, shuffle_seed: int | None = None
 ) -> tf.data.Dataset:
-    """Multi-hot reviews as batches for Keras, in a new order every epoch if a seed is given.
+    """Multi-hot reviews as batches for Keras; with a seed endless, in a new order every epoch.
 
     Returns:
         Pairs of a (batch_size, num_words) float32 SparseTensor and (batch_size,) float32 labels;
-        the last batch may be smaller.
+        the last batch of an epoch may be smaller.
     """
-    values = np.asarray(reviews.values)  # without the overhead of np.memmap for each slice
-    labels = tf.constant(reviews.labels, tf.float32)
+    # Without the overhead of np.memmap for each batch.
+    values, offsets, labels = map(np.asarray, (reviews.values, reviews.offsets, reviews.labels))
 
-    def ones(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where the multi-hot matrix of these reviews is 1, as (row, word) pairs."""
-        starts, stops = reviews.offsets[rows], reviews.offsets[rows + 1]
-        row = np.repeat(np.arange(len(rows)), stops - starts)
-        words = [values[start:stop] for start, stop in zip(starts, stops, strict=True)]
-        return np.column_stack([row, np.concatenate(words)])
+    def arrays(rows: NDArray[np.int64]) -> tuple[NDArray[Any], ...]:
+        """What a SparseTensor is made of, and the labels, of these reviews."""
+        starts, lengths = offsets[rows], offsets[rows + 1] - offsets[rows]
+        row = np.repeat(np.arange(len(rows)), lengths)
+        ends = np.cumsum(lengths)
+        words = values[np.arange(ends[-1]) + (starts - ends + lengths)[row]]
+        shape = np.array([len(rows), num_words])
+        ones = np.ones(len(words), np.float32)
+        return np.column_stack([row, words]), ones, shape, labels[rows].astype(np.float32)
 
     def batch(rows: Any) -> Any:
         # NumPy reads what it needs from a memory-mapped file; a TensorFlow constant holds it all.
-        indices = tf.ensure_shape(tf.numpy_function(ones, [rows], tf.int64), [None, 2])
-        shape = tf.stack([tf.size(rows, tf.int64), num_words])
-        multi_hot = tf.SparseTensor(indices, tf.ones(tf.shape(indices)[:1]), shape)
-        return multi_hot, tf.gather(labels, rows)
+        # A function without state may run beside the training.
+        types = [tf.int64, tf.float32, tf.int64, tf.float32]
+        tensors = tf.numpy_function(arrays, [rows], types, stateful=False)
+        for tensor, known in zip(tensors, ([None, 2], [None], [2], [None]), strict=True):
+            tensor.set_shape(known)
+        indices, ones, shape, labels = tensors
+        return tf.SparseTensor(indices, ones, shape), labels
 
-    order = tf.data.Dataset.range(len(reviews))
-    if shuffle_seed is not None:
-        order = order.shuffle(len(reviews), seed=shuffle_seed)
-    return order.batch(batch_size).map(batch).prefetch(2)
+    rows = tf.data.Dataset.range(len(reviews))
+    if shuffle_seed is None:
+        rows = rows.batch(batch_size)
+    else:
+        rows = rows.shuffle(len(reviews), seed=shuffle_seed).batch(batch_size).repeat()
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
+    return rows.map(batch).prefetch(2).with_options(options)
 
 
 def to_bytes(network: keras.Sequential) -> bytes:

@@ -78,6 +78,8 @@ def train(
         InputError: the loss is not finite any more, or Keras refuses the combination of settings.
     """
     model = network.start(variant, num_words, seed)
+    steps = math.ceil(len(training) / variant.batch_size)
+    model.steps_per_execution = steps  # TensorFlow does not return to Python within an epoch
     callbacks = [*callbacks, FiniteLoss()]
     if variant.patience:
         early_stopping = keras.callbacks.EarlyStopping(
@@ -89,6 +91,7 @@ def train(
             network.batches(training, num_words, variant.batch_size, shuffle_seed=seed),
             validation_data=network.batches(validation, num_words, variant.batch_size),
             epochs=variant.epochs,
+            steps_per_epoch=steps,
             callbacks=callbacks,
             shuffle=False,  # `batches` does it
             verbose=0,

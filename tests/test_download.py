@@ -140,7 +140,7 @@ class Hostile:
             {"y_train": np.zeros(59)}, "60 reviews have labels of shape (59,)", id="labels missing"
         ),
         pytest.param(
-            {"x_test": objects([-1]), "y_test": np.ones(1, int)}, "-1", id="negative rank"
+            {"x_test": objects([-1]), "y_test": np.ones(1, int)}, "negative", id="negative rank"
         ),
         pytest.param({"x_test": objects([61]), "y_test": np.ones(1, int)}, "61", id="unknown rank"),
         pytest.param(
