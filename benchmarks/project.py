@@ -47,7 +47,9 @@ for name in ("single", "single_regularized", "three_regularized"):
     clock.restart()
     _, history = train.train(variant, num_words, 1, training, validation, [times])
     clock.lap(f"{name} fit")
-    predict = evaluate.predict(network.last.network, network.batches(test, num_words, 512))
+    predict = evaluate.predict(
+        network.last.network, network.batches(test, num_words, network.EVALUATION_BATCH)
+    )
     scores = evaluate.classification_scores(test.labels, predict()[0])
     clock.lap(f"{name} evaluate")
     last = history.query("split == 'validation'").iloc[-1]

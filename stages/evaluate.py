@@ -35,8 +35,6 @@ from stages.storage import (
     whole_folder,
 )
 
-BATCH_SIZE = 512  # any size gives the same figures; this one bounds the memory
-
 
 def predict(
     model: keras.Model, batches: tf.data.Dataset
@@ -124,7 +122,8 @@ def main() -> None:
     num_words = read_json(MULTI_HOT / "facts.json", MultiHotFacts).num_words
     splits = {split: Reviews.load(MULTI_HOT, split) for split in ("validation", "test")}
     batches = {
-        split: network.batches(reviews, num_words, BATCH_SIZE) for split, reviews in splits.items()
+        split: network.batches(reviews, num_words, network.EVALUATION_BATCH)
+        for split, reviews in splits.items()
     }
 
     def evaluate(variant: str) -> list[dict[str, tuple[NDArray[np.float32], float]]]:

@@ -89,7 +89,7 @@ def train(
     try:
         logs = model.fit(
             network.batches(training, num_words, variant.batch_size, shuffle_seed=seed),
-            validation_data=network.batches(validation, num_words, variant.batch_size),
+            validation_data=network.batches(validation, num_words, network.EVALUATION_BATCH),
             epochs=variant.epochs,
             steps_per_epoch=steps,
             callbacks=callbacks,
@@ -112,7 +112,7 @@ def train(
         for epoch in range(len(logs["loss"]))
         for split, prefix in (("train", ""), ("validation", "val_"))
     )
-    plain = network.build(variant, num_words, seed, first=keras.layers.Dense)
+    plain = network.build(variant, num_words, seed, plain=True)
     plain.set_weights(model.get_weights())
     return network.to_bytes(plain), history
 
