@@ -6,9 +6,7 @@ writes  metrics/scores.csv     a row per variant and seed
                                (seeds, reviews) float32 probabilities of being positive
 """
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +135,8 @@ def main() -> None:
         return results
 
     rows: list[dict[str, Any]] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool, whole_folder(PREDICTIONS) as folder:
-        for variant, results in zip(variants, pool.map(evaluate, variants), strict=True):
+    with whole_folder(PREDICTIONS) as folder:
+        for variant, results in zip(variants, map(evaluate, variants), strict=True):
             histories = read_history(variant, seeds)
             for split in splits:
                 predictions = np.stack([result[split][0] for result in results])

@@ -214,7 +214,7 @@ def batches(
     return rows.map(batch).prefetch(2).with_options(options)
 
 
-EVALUATION_BATCH = 1000  # where nothing is trained any size will do; this one bounds the memory
+EVALUATION_BATCH = 512  # where nothing is trained any size will do; this one bounds the memory
 
 
 def to_bytes(network: keras.Sequential) -> bytes:
