@@ -3,7 +3,7 @@
 PYTHON ?= $(shell PATH="$${PATH##*/.venv/bin:}" command -v python3)
 ACTIVATE := . .venv/bin/activate
 
-.PHONY: run test setup readme check-lock review verify faults lock remote bench
+.PHONY: run test setup readme check-lock review verify faults lock remote bench rounding
 
 run: setup  ## the pipeline
 	$(ACTIVATE) && dvc repro
@@ -32,6 +32,9 @@ verify: setup  ## are the results, here and in DVC's cache, what dvc.lock says? 
 
 bench: setup  ## the notebook's way against this one: benchmarks/results.md, in half an hour
 	$(ACTIVATE) && python -m benchmarks.bench $(ARGS)
+
+rounding: setup  ## how far another order of sums moves the metrics: benchmarks/rounding.md
+	$(ACTIVATE) && python -m benchmarks.rounding
 
 readme: setup  ## the tables of README.md from metrics/ and benchmarks/
 	$(ACTIVATE) && python readme.py

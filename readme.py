@@ -1,6 +1,6 @@
-"""Bring the tables of README.md up to date with metrics/ and benchmarks/: `make readme`.
+"""Bring the figures of README.md up to date with metrics/ and benchmarks/: `make readme`.
 
-The text between the markers `<!-- NAME -->` and `<!-- /NAME -->` is replaced by the table NAME.
+`filled` says what takes the place of the text between `<!-- NAME -->` and `<!-- /NAME -->`.
 """
 
 import io
@@ -15,6 +15,7 @@ from tabulate import tabulate
 README = Path("README.md")
 SCORES = Path("metrics/scores.csv")
 BENCHMARK = Path("benchmarks/results.md")
+ROUNDING = Path("benchmarks/rounding.md")
 
 # What the notebook reports for one run: variant, score, its figure.
 FIGURES = [
@@ -108,13 +109,21 @@ def first_table(markdown: str) -> str:
     return next(part for part in markdown.split("\n\n") if part.startswith("|"))
 
 
-def filled(readme: str, scores: str, benchmark: str) -> str:
-    """The text of README.md with its tables made anew from scores.csv and benchmarks/results.md."""
+def first_paragraph(markdown: str) -> str:
+    return markdown.split("\n\n", maxsplit=1)[0]
+
+
+def filled(readme: str, scores: str, benchmark: str, rounding: str) -> str:
+    """The text of README.md with its figures made anew.
+
+    They come from metrics/scores.csv, benchmarks/results.md and benchmarks/rounding.md.
+    """
     frame = pd.read_csv(io.StringIO(scores))
     tables = {
         "results": results(frame),
         "claims": claims(frame),
         "benchmark": first_table(benchmark),
+        "rounding": first_paragraph(rounding),
     }
     for name, text in tables.items():
         block = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
@@ -127,5 +136,5 @@ def filled(readme: str, scores: str, benchmark: str) -> str:
 
 
 if __name__ == "__main__":
-    files = (path.read_text("utf-8") for path in (README, SCORES, BENCHMARK))
+    files = (path.read_text("utf-8") for path in (README, SCORES, BENCHMARK, ROUNDING))
     README.write_text(filled(*files), "utf-8")

@@ -4,12 +4,14 @@ Importing this module imports TensorFlow, which takes seconds, and sets it up; o
 evaluate do.
 """
 
+import ctypes
 import io
 import json
 import re
 import tempfile
 import threading
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,11 @@ tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.experimental.enable_op_determinism()
 tf.get_logger().setLevel("ERROR")  # one trace per network is what is wanted
 keras.config.set_floatx("float32")  # whatever keras.json says
+
+# The C library on Linux keeps a heap for every thread: 80 MB more, and no faster.
+with suppress(AttributeError):
+    M_ARENA_MAX = -8
+    ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]

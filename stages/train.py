@@ -6,12 +6,13 @@ writes  models/VARIANT/seed-N.keras, plots/history/VARIANT.csv
 """
 
 import functools
+import logging
 import math
 import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -152,22 +153,31 @@ def on_cluster(task: Task, seeds: range, bar: "tqdm[Any]") -> list[tuple[bytes, 
     """Each seed wherever Dask puts it; one whose worker is lost is trained elsewhere.
 
     Raises:
-        InputError: Dask is not installed, or its scheduler cannot be reached.
+        InputError: Dask is not installed, its scheduler cannot be reached or is lost, or its
+            processes cannot import the stages.
     """
     address = os.environ[CLUSTER]
     try:
-        from distributed import Client, as_completed  # noqa: PLC0415 - an optional extra
+        from distributed import Client, KilledWorker, as_completed  # noqa: PLC0415 - an extra
 
+        # What goes wrong is said below. The import sets the level, too.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         client = Client(address, timeout=CONNECT_SECONDS)
     except ImportError:
         raise InputError(f"{CLUSTER} is set, but the extra dask is not installed") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{CLUSTER}: no Dask scheduler at {address}: {error}") from None
-    with client:
-        futures = client.map(task, seeds, pure=False)
-        for _ in as_completed(futures):
-            bar.update()
-        return client.gather(futures)  # type: ignore[no-any-return]
+    try:
+        with client:
+            futures = client.map(task, seeds, pure=False)
+            for _ in as_completed(futures):
+                bar.update()
+            return client.gather(futures)  # type: ignore[no-any-return]
+    except (KilledWorker, CancelledError, ImportError, RuntimeError) as error:
+        raise InputError(
+            f"{CLUSTER}: {address} did not train all seeds: {error}; do scheduler and workers run, "
+            "each in a checkout of this commit with PYTHONPATH=.?"
+        ) from None
 
 
 CONNECT_SECONDS = 10

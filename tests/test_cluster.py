@@ -25,7 +25,7 @@ BOUND = 60  # seconds
 
 class Cluster(NamedTuple):
     address: str
-    workers: list[subprocess.Popen[bytes]]
+    processes: list[subprocess.Popen[bytes]]  # two workers and the scheduler
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def cluster(folder: Path, code: Path) -> Iterator[Cluster]:
         address = json.loads(file.read_text())["address"]
         with distributed.Client(address) as client:
             client.wait_for_workers(2, timeout=BOUND)
-        yield Cluster(address, workers)
+        yield Cluster(address, [*workers, scheduler])
     finally:
         for process in (*workers, scheduler):
             process.kill()
@@ -71,7 +71,7 @@ def test_a_cluster_gives_the_same_bytes_also_when_it_loses_a_worker(
     command(copy, mirror, home, "python -m stages.train candidate")
     local = results(copy)
     shutil.rmtree(copy / "models/candidate")
-    with cluster(tmp_path, copy) as (address, workers):
+    with cluster(tmp_path, copy) as (address, (first, second, _)):
         monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
         with (
             subprocess.Popen(
@@ -82,10 +82,10 @@ def test_a_cluster_gives_the_same_bytes_also_when_it_loses_a_worker(
             distributed.Client(address) as client,
         ):
             wait_until(lambda: len([tasks for tasks in client.processing().values() if tasks]) == 2)
-            workers[0].kill()
+            first.kill()
             stage.communicate(timeout=BOUND)
         assert stage.returncode == 0
-        assert workers[1].poll() is None
+        assert second.poll() is None
     assert results(copy) == local
 
 
@@ -100,6 +100,42 @@ def test_what_cannot_be_trained_is_a_sentence_on_a_cluster_too(
     assert failed.returncode == 1
     assert "error: Keras cannot train this variant: " in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+def test_a_cluster_without_the_stages_is_a_sentence(
+    repository: Path, mirror: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    with cluster(tmp_path, nothing) as (address, _):
+        monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
+        failed = attempt(repository, mirror, home, "python -m stages.train candidate")
+    assert failed.returncode == 1
+    assert "each in a checkout of this commit with PYTHONPATH=.?" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_a_cluster_that_is_lost_is_a_sentence(
+    repository: Path, mirror: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    copy = Path(shutil.copytree(repository, tmp_path / "copy"))
+    edit_params(copy, model__epochs=10_000, model__patience=None)
+    with cluster(tmp_path, copy) as (address, processes):
+        monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
+        with subprocess.Popen(
+            [sys.executable, "-m", "stages.train", "candidate"],
+            cwd=copy,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as stage:
+            with distributed.Client(address) as client:
+                wait_until(lambda: any(client.processing().values()))
+            for process in processes:
+                process.kill()
+            _, errors = stage.communicate(timeout=BOUND)
+    assert stage.returncode == 1
+    assert "did not train all seeds" in errors
+    assert "Traceback" not in errors
 
 
 def test_a_cluster_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch):

@@ -256,6 +256,11 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content[: len(content) // 2])
+        elif self.path.startswith("/longer"):  # than it says
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            self.wfile.write((Path(self.directory) / name).read_bytes())
         elif self.path.startswith("/round"):
             self.send_response(302)
             self.send_header("Location", self.path)
@@ -265,6 +270,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             super().do_GET()
         elif self.path.startswith("/silent"):
             self.server.stop.wait()  # type: ignore[attr-defined]
+        elif self.path.startswith("/dawdles"):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Header: ")
+            self.pour()
         elif self.path.startswith(("/stalls", "/drips", "/endless")):
             self.send_response(302 if "moved" in self.path else 200)
             self.send_header("Location", "/")
@@ -274,7 +282,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             super().do_GET()
 
     def pour(self) -> None:
-        """A body without an end: nothing more, a byte now and then, or as much as is taken."""
+        """Bytes without an end: nothing more, a byte now and then, or as much as is taken."""
         self.wfile.write(b"x")
         stop = self.server.stop  # type: ignore[attr-defined]
         while not stop.wait({"/s": 60, "/d": 0.1, "/e": 0}[self.path[:2]]):
@@ -324,6 +332,7 @@ def test_a_download_is_kept_in_the_cache_of_keras(workspace, https_mirror, monke
         ("/moved", "redirected to http://localhost/"),
         ("/sorry", "not the expected file"),
         ("/half", "IncompleteRead"),
+        ("/longer", "not the expected file"),
         ("/missing/", "404"),
     ],
 )
@@ -341,6 +350,7 @@ def test_a_mirror_that_misbehaves_is_refused(
         ("/silent", "Read timed out", 8),  # three tries of a time-out, and 1 + 2 s between them
         ("/stalls", "Read timed out", 8),
         ("/drips", "not complete after 5 seconds", 7),
+        ("/dawdles", "not complete after 5 seconds", 7),
         ("/endless", "more than 1,000,000 bytes", 4),
         ("/endless/moved", "more than 1,000,000 bytes", 4),
         ("/round", "Exceeded 30 redirects", 15),
@@ -351,7 +361,7 @@ def test_a_server_that_misbehaves_costs_bounded_time(
     https_mirror, monkeypatch, path: str, reason: str | None, bound: float
 ):
     monkeypatch.setattr(download, "TIMEOUT", (1, 1))
-    monkeypatch.setattr(download, "DEADLINE", 5 if path == "/drips" else 60)
+    monkeypatch.setattr(download, "DEADLINE", 5 if path.startswith("/d") else 60)
     monkeypatch.setattr(download, "LARGEST_FILE", 1_000_000)
     start = time.monotonic()
     if reason is None:  # whatever it is, `find` checks its hash

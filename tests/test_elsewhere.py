@@ -1,5 +1,6 @@
 """The same commit on the same machine gives the same bytes, whoever runs it and wherever."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -7,10 +8,14 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import numpy as np
 import pytest
 
-from tests.conftest import command
+from stages import download, network, train, vectorize
+from stages.params import load_params
+from tests.conftest import PROJECT, command
 from tests.test_pipeline import STAGES, results, stages_run
 
 SOMEBODY = 65534  # a user without rights; Debian calls him nobody
@@ -66,6 +71,24 @@ def test_elsewhere_the_bytes_are_the_same(
         assert stages_run(run.stdout) == STAGES
         here, there = results(repository), results(clone)
         assert [name for name in here | there if here.get(name) != there.get(name)] == []
+
+
+def test_other_rounding_moves_the_accuracy_by_less_than_a_tenth_of_a_point():
+    """The tolerance between processors; `make rounding` measures it for all seeds and variants."""
+    params = load_params(PROJECT / "params.yaml")
+    num_words = params.features.multi_hot.num_words
+    reviews = vectorize.multi_hot(download.bundled_reviews(params.data).train, num_words)
+    splits = reviews.between(10_000, 20_000), reviews.between(0, 10_000)
+    variant = params.variant("single").model_copy(update={"epochs": 5})
+    train_one = functools.partial(train.train_all, variant, num_words, range(1, 2), *splits)
+    ((archive, here),) = train_one()
+    with mock.patch.object(network, "build", functools.partial(network.build, plain=True)):
+        ((other_archive, there),) = train_one()
+    assert archive != other_archive
+    validation = here["split"] == "validation"
+    np.testing.assert_allclose(
+        there.loc[validation, "accuracy"], here.loc[validation, "accuracy"], rtol=0, atol=0.001
+    )
 
 
 def write_settings(home: Path) -> None:
