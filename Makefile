@@ -24,7 +24,7 @@ lock:  ## new pins in requirements.txt from pyproject.toml; needs uv
 	uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-header \
 		--no-annotate --upgrade --output-file requirements.txt
 
-faults: setup  ## every stage killed in every way, for real; 4 minutes
+faults: setup  ## every stage killed in every way, and the queue, for real; 6 minutes
 	$(ACTIVATE) && pytest -m faults
 
 verify: setup  ## are the results, here and in DVC's cache, what dvc.lock says? reads every byte

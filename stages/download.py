@@ -359,8 +359,11 @@ def make_corpus(train: Labelled, test: Labelled, words: Sequence[str]) -> Corpus
     The order is that of `keras.datasets.imdb`: one `RandomState(113)` shuffles train, then test.
 
     Raises:
-        ValueError, TypeError: a rank or a label is not one, or their numbers differ.
+        ValueError, TypeError: there is no word at all, a rank or a label is not one, or their
+            numbers differ.
     """
+    if not words:
+        raise ValueError("there is no word in any review to train on")
     random = np.random.RandomState(113)
     splits: list[Reviews] = []
     for reviews, labels in (train, test):

@@ -1,11 +1,12 @@
 """Faults that a pipeline meets, injected for real: kills, full and read-only disks, damage."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -233,6 +234,68 @@ def test_two_runs_at_once_spoil_nothing(copy: Path, repository: Path, mirror: Pa
     assert second.returncode == 0 or "blocked by" in second.stderr or "lock" in second.stderr
     assert stages_run(command(copy, mirror, home, "dvc repro")) == []
     assert outcome(copy) == outcome(repository)
+
+
+@pytest.mark.faults
+def test_a_queue_that_was_killed_goes_on(copy: Path, mirror: Path, home: Path):
+    """As by a power cut: the worker, the experiment and its stage at once, while one trains."""
+
+    def dvc(line: str, *more: str) -> str:
+        return command(copy, mirror, home, f"dvc {line}", *more)
+
+    def start() -> None:
+        """The worker keeps standard output and error open."""
+        line, quiet = ["dvc", "queue", "start"], subprocess.DEVNULL
+        env = os.environ | environment(mirror, home)
+        subprocess.run(line, cwd=copy, env=env, stdout=quiet, stderr=quiet, check=True)
+
+    def status() -> dict[str, str]:
+        rows = (line.split() for line in dvc("queue status").splitlines()[1:] if ":" in line)
+        return {row[1]: row[-1] for row in rows if row[0] != "Worker"}
+
+    for name, dropout in (("first", 0.1), ("second", 0.2)):
+        dvc(f"exp run --queue --name {name} -S model.dropout={dropout}")
+    start()
+    stage = wait_for(lambda: next((p for p in inside(copy) if "stages.train" in p.cmdline()), None))
+    assert "queue-worker" in str([p.cmdline() for p in inside(copy)])
+    for process in inside(copy):
+        process.kill()
+    assert all_end([stage])
+    assert status() == {"first": "Running", "second": "Queued"}
+    assert "first" not in dvc("exp list")
+
+    start()
+    wait_for(lambda: status()["second"] == "Success")
+    dvc("queue kill first")
+    wait_for(lambda: status()["first"] == "Failed")
+    dvc("queue remove first")
+    dvc("exp run --queue --name first -S model.dropout=0.1")
+    start()
+    wait_for(lambda: status()["first"] == "Success")
+    queued = dvc("exp show --json")
+    for dropout in (0.1, 0.2):
+        dvc(f"exp run -S model.dropout={dropout}")
+        metrics = (copy / "metrics/metrics.json").read_text()
+        accuracy = json.loads(metrics)["candidate"]["validation_accuracy"]
+        assert f'"validation_accuracy": {accuracy}' in queued
+
+
+def inside(folder: Path) -> list[psutil.Process]:
+    """The processes at work there; a process that ends meanwhile is none."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if Path(process.cwd()).is_relative_to(folder):
+                found.append(process)
+    return found
+
+
+def wait_for(what: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + BOUND
+    while not (value := what()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return value
 
 
 def test_an_array_damaged_between_stages_is_made_anew(

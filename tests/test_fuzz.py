@@ -441,7 +441,7 @@ def test_a_damaged_word_index(files, content: bytes):
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"[]", b"1", b"null", b'"a"', b'{"a": 1.0}', b'{"a": true}', b'{"a": null}',
+        b"", b"{}", b"[]", b"1", b"null", b'"a"', b'{"a": 1.0}', b'{"a": true}', b'{"a": null}',
         b'{"a": NaN}', b'{"a": 2}', b'{"a": 1, "b": 1}', b'{"a": 1, "b": 3}', b'{"a": -1}',
         b'{"a": [1]}', b'{"a": "1"}', b'{"\\ud800": 1}', b'{"\xff": 1}', b'[["a", 1]]',
         b'{"a": 1' + b"0" * 5000 + b"}", b"[" * 1_000_000, b'{"a":' * 100_000,
