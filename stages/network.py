@@ -149,19 +149,21 @@ def build(variant: Variant, num_words: int, seed: int, *, plain: bool = False) -
     return network
 
 
-def start(variant: Variant, num_words: int, seed: int) -> keras.Sequential:
+def start(variant: Variant, num_words: int, seed: int, steps: int) -> keras.Sequential:
     """A network as `build` makes it, or this thread's last one, made the same again.
 
-    The first `fit` of a network costs a second, in which TensorFlow traces its steps; a network of
-    the same variant that starts again, as another seed has it, has that behind it.
+    It runs all `steps` of an epoch in TensorFlow, without returning to Python. Its first `fit`
+    costs a second, in which TensorFlow traces them; a network of the same kind that starts again,
+    as another seed has it, has that behind it.
     """
     network = build(variant, num_words, seed)
-    if getattr(last, "made_for", None) == (variant, num_words):
+    network.steps_per_execution = steps
+    if getattr(last, "made_for", None) == (variant, num_words, steps):
         variables, fresh = map(all_variables, (last.network, network))
         for variable, value in zip(variables, fresh, strict=True):
             variable.assign(value)
     else:
-        last.made_for, last.network = (variant, num_words), network
+        last.made_for, last.network = (variant, num_words, steps), network
     return last.network
 
 

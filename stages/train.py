@@ -78,9 +78,8 @@ def train(
     Raises:
         InputError: the loss is not finite any more, or Keras refuses the combination of settings.
     """
-    model = network.start(variant, num_words, seed)
     steps = math.ceil(len(training) / variant.batch_size)
-    model.steps_per_execution = steps  # TensorFlow does not return to Python within an epoch
+    model = network.start(variant, num_words, seed, steps)
     callbacks = [*callbacks, FiniteLoss()]
     if variant.patience:
         early_stopping = keras.callbacks.EarlyStopping(

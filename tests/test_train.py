@@ -209,6 +209,15 @@ def test_a_network_that_starts_anew_remembers_nothing(optimizer: str):
     assert history.equals(history_alone)
 
 
+def test_a_network_that_starts_anew_sees_every_review_of_a_larger_corpus():
+    variant, validation = make_variant(), make_reviews(30, seed=1)
+    with ThreadPoolExecutor(1) as thread:  # one that has no network yet
+        alone = thread.submit(train.train, variant, NUM_WORDS, 1, make_reviews(200), validation)
+    fit(variant)
+    archive, _ = train.train(variant, NUM_WORDS, 1, make_reviews(200), validation)
+    assert archive == alone.result()[0]
+
+
 def test_a_saved_model_is_plain_keras(load):
     archive, _ = fit(make_variant(dropout=0.3))
     model = load(archive)
