@@ -154,7 +154,7 @@ def test_each_seed_starts_and_drops_differently():
         ({"learning_rate": 0.25}, lambda model: float(model.optimizer.learning_rate), 0.25),
         ({"loss": "mse"}, lambda model: model.loss, "mse"),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__ if callable(value) else str(value),
 )
 def test_a_parameter_of_the_candidate_takes_effect(change: Any, where: Any, value: Any):
     candidate = load_params(PROJECT / "params.yaml").model
