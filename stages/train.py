@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from typing import Any
 
 import keras
@@ -141,7 +141,13 @@ def in_threads(task: Task, seeds: range, bar: "tqdm[Any]") -> list[tuple[bytes, 
     stop = threading.Event()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
-            return list(pool.map(lambda seed: task(seed, callbacks=[Progress(bar, stop)]), seeds))
+            futures = [pool.submit(task, seed, callbacks=[Progress(bar, stop)]) for seed in seeds]
+            waiting = set(futures)
+            while waiting:  # a signal that one of TensorFlow's threads gets does not end a wait
+                done, waiting = wait(waiting, timeout=1, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
+            return [future.result() for future in futures]
         except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True)

@@ -97,9 +97,10 @@ def make_workspace(folder: Path, mirror: Path) -> Path:
         features__multi_hot__num_words=50,
         train__seeds=3,
         variants={"single": "baselines.single", "candidate": "model"},
-        model__epochs=3,
+        model__epochs=10,
         model__units=4,
         model__dropout=0.3,
+        model__learning_rate=0.05,
         baselines__single__epochs=2,
     )
     return folder

@@ -38,7 +38,7 @@ def test_a_changed_parameter_is_shown_with_what_it_did(repository: Path, review:
     report = json.loads(review("--json").stdout)
     assert report["params"] == {
         "model.dropout": {"old": 0.3, "new": 0.9},
-        "model.epochs": {"old": 3, "new": 1},
+        "model.epochs": {"old": 10, "new": 1},
     }
     assert {(row["variant"], row["split"]) for row in report["accuracy"]} <= {
         ("candidate", "validation"),
