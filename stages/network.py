@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 from stages.params import Variant
 from stages.storage import Reviews
 
-# Every operation is deterministic. One thread computes one network, so that a sum is taken in the
-# same order on any number of cores; the cores are used by training several seeds at once.
+# Every operation is deterministic. No sum is split among threads, so that it is taken in the same
+# order on any number of cores; the cores are used by training several seeds at once.
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.experimental.enable_op_determinism()
 tf.get_logger().setLevel("ERROR")  # one trace per network is what is wanted
 keras.config.set_floatx("float32")  # whatever keras.json says
 
-# The C library on Linux keeps a heap for every thread: 80 MB more, and no faster.
+# The C library on Linux would keep a heap for every thread, which takes 80 MB more.
 with suppress(AttributeError):
     M_ARENA_MAX = -8
     ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
