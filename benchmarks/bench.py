@@ -26,12 +26,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 from ruamel.yaml import YAML
-from tabulate import tabulate
-from tqdm import tqdm
-
-from stages import download
-from stages.params import load_params
-from stages.storage import (
+from workflow.params import load_params
+from workflow.storage import (
     HISTORY,
     MULTI_HOT,
     REVIEWS,
@@ -41,6 +37,10 @@ from stages.storage import (
     whole_folder,
     write_json,
 )
+from tabulate import tabulate
+from tqdm import tqdm
+
+from stages import download
 
 RESULTS = Path(__file__).parent
 PROJECT = RESULTS.parent

@@ -13,9 +13,10 @@ from benchmarks.clock import Clock, epoch_times
 
 clock = Clock()
 
+from workflow.params import load_params
+from workflow.storage import Reviews, save_blocks, write_json
+
 from stages import download, evaluate, network, train, vectorize
-from stages.params import load_params
-from stages.storage import Reviews, save_blocks, write_json
 
 clock.lap("import")
 

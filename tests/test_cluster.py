@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from workflow.errors import InputError
 
 from stages import train
-from stages.errors import InputError
 from tests.conftest import attempt, command, edit_params
 from tests.test_pipeline import results
 from tests.test_train import NUM_WORDS, make_reviews, make_variant

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 import trustme
+from workflow.errors import InputError
+from workflow.params import load_params
+from workflow.storage import REVIEWS, Reviews
 
 from stages import download
-from stages.errors import InputError
-from stages.params import load_params
-from stages.storage import REVIEWS, Reviews
 from tests.conftest import PROJECT, edit_params, pin, write_archive
 
 OUTPUTS = sorted(
@@ -403,8 +403,9 @@ def test_plain_http_is_refused(workspace, monkeypatch):
 
 
 def test_the_facts_of_the_notebook(real_archive, workspace, monkeypatch):
+    from workflow.storage import MULTI_HOT
+
     from stages import vectorize
-    from stages.storage import MULTI_HOT
 
     shutil.copy(PROJECT / "params.yaml", workspace)
     monkeypatch.setenv("IMDB_MIRROR", str(real_archive))

@@ -12,9 +12,9 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from workflow.params import load_params
 
 from stages import download, network, train, vectorize
-from stages.params import load_params
 from tests.conftest import PROJECT, command
 from tests.test_pipeline import STAGES, results, stages_run
 

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from workflow.errors import InputError
+from workflow.storage import MODELS, MULTI_HOT, Reviews, write_json
 
 from stages import evaluate
-from stages.errors import InputError
-from stages.storage import MODELS, MULTI_HOT, Reviews, write_json
 
 
 def test_scores_of_a_small_example():

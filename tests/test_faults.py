@@ -209,7 +209,7 @@ def test_a_cache_that_takes_nothing_is_one_sentence(
         assert "Permission denied" in one_sentence(failed)
         cache.chmod(0o755)
     command(copy, mirror, home, "dvc repro --single-item vectorize")
-    command(copy, mirror, home, f"python {PROJECT}/verify.py")
+    command(copy, mirror, home, f"python -m commands.verify")
     assert outcome(copy) == outcome(repository)
 
 

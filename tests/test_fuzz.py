@@ -23,11 +23,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
-
-from stages import compare, download
-from stages.errors import InputError, reading
-from stages.params import Params, load_params
-from stages.storage import (
+from workflow.errors import InputError, reading
+from workflow.params import Params, load_params
+from workflow.storage import (
     HISTORY,
     MULTI_HOT,
     PREDICTIONS,
@@ -39,6 +37,8 @@ from stages.storage import (
     read_scores,
     write_json,
 )
+
+from stages import compare, download
 from tests.conftest import PROJECT, write_archive
 
 T = TypeVar("T")

@@ -14,10 +14,10 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
+from workflow.errors import InputError
+from workflow.storage import METRICS, MULTI_HOT, SCORES, Reviews
 
 from stages import download, vectorize
-from stages.errors import InputError
-from stages.storage import METRICS, MULTI_HOT, SCORES, Reviews
 from tests.conftest import edit_params, pin, write_archive
 
 FIGURES = ["confusion_matrices", "differences", "learning_curves_candidate"]

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from workflow.errors import InputError
+from workflow.params import ACTIVATIONS, LOSSES, OPTIMIZERS, load_params
 
-from stages.errors import InputError
-from stages.params import ACTIVATIONS, LOSSES, OPTIMIZERS, load_params
 from tests.conftest import PROJECT, edit_params
 
 

@@ -4,8 +4,8 @@ import subprocess
 
 import pandas as pd
 import pytest
-
 import readme
+
 from tests.conftest import PROJECT
 
 

@@ -158,7 +158,7 @@ def review_of_a_worse_candidate(
     """The verdict and the notes, in a clone that has results of its own and an empty cache."""
     shutil.copytree(origin / "data", clone / "data")
     worsen(clone)
-    report = json.loads(command(clone, mirror, home, "python review.py HEAD --json"))
+    report = json.loads(command(clone, mirror, home, "python -m commands.review HEAD --json"))
     (row,) = (row for row in report["accuracy"] if row["split"] == "test")
     return row["verdict"], report["notes"]
 

@@ -17,7 +17,7 @@ Review = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def review(repository: Path, mirror: Path, home: Path, dvc: Dvc) -> Review:
-    return lambda *options: attempt(repository, mirror, home, "python review.py HEAD", *options)
+    return lambda *options: attempt(repository, mirror, home, "python -m commands.review HEAD", *options)
 
 
 @pytest.fixture
@@ -122,6 +122,6 @@ def test_reproduce_runs_the_base_in_a_copy(
 
 
 def test_an_unknown_revision_gets_a_sentence(repository: Path, mirror: Path, home: Path, dvc: Dvc):
-    result = attempt(repository, mirror, home, "python review.py nosuch")
+    result = attempt(repository, mirror, home, "python -m commands.review nosuch")
     assert result.returncode == 1
     assert result.stderr.startswith("error: `git rev-parse --verify nosuch")

@@ -12,12 +12,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from workflow.errors import InputError
+from workflow.params import Layer, Variant, load_params
+from workflow.storage import Reviews
 from tqdm import tqdm
 
 from stages import network, train
-from stages.errors import InputError
-from stages.params import Layer, Variant, load_params
-from stages.storage import Reviews
 from tests.conftest import PROJECT
 
 NUM_WORDS = 40

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from workflow.errors import InputError
+from workflow.storage import Reviews, save_blocks
 
 from stages import vectorize
-from stages.errors import InputError
-from stages.storage import Reviews, save_blocks
 from tests.conftest import edit_params
 
 ranked_reviews = st.lists(st.lists(st.integers(1, 300), max_size=30), min_size=1, max_size=20)

@@ -47,7 +47,7 @@ def cached(repository: Path, stage: str, name: str = "") -> Path:
 
 
 def test_healthy_results_are_told_from_missing_ones(copy: Path, mirror: Path, home: Path):
-    verify = f"python {PROJECT}/verify.py"
+    verify = f"python -m commands.verify"
     assert command(copy, mirror, home, verify) == "10 outputs are what dvc.lock says\n"
     shutil.rmtree(copy / "data/multi_hot")
     shutil.rmtree(copy / ".dvc/cache")
@@ -82,7 +82,7 @@ def test_damage_is_named_and_the_command_mends_it(
 ):
     path = place(copy)
     damage(path)
-    verify = f"python {PROJECT}/verify.py"
+    verify = f"python -m commands.verify"
     result = attempt(copy, mirror, home, verify)
     assert result.returncode == 1
     line, remedy = result.stderr.splitlines()
@@ -97,18 +97,18 @@ def test_damage_that_dvc_checked_out(copy: Path, repository: Path, mirror: Path,
     shutil.rmtree(copy / "data/multi_hot")
     command(copy, mirror, home, "dvc checkout")
     assert "up to date" in command(copy, mirror, home, "dvc status")  # so DVC believes
-    result = attempt(copy, mirror, home, f"python {PROJECT}/verify.py")
+    result = attempt(copy, mirror, home, f"python -m commands.verify")
     assert "data/multi_hot/train_values.npy: not the bytes" in result.stderr
     remedy = result.stderr.splitlines()[-1].removeprefix("to bring them back: ")
     command(copy, mirror, home, "sh -c", remedy)
-    command(copy, mirror, home, f"python {PROJECT}/verify.py")
+    command(copy, mirror, home, f"python -m commands.verify")
     assert results(copy) == results(repository)
 
 
 def test_a_damaged_lock_is_one_sentence(copy: Path, mirror: Path, home: Path):
     with (copy / "dvc.lock").open("r+") as file:
         file.write("{")
-    result = attempt(copy, mirror, home, f"python {PROJECT}/verify.py")
+    result = attempt(copy, mirror, home, f"python -m commands.verify")
     assert result.returncode == 1
     assert "Git may have it whole: `git checkout dvc.lock`" in result.stderr
     assert "Traceback" not in result.stderr

@@ -11,6 +11,7 @@ import re
 import tempfile
 import threading
 import zipfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from stages.params import Variant
-from stages.storage import Reviews
+from workflow.errors import InputError
+from workflow.params import Recipe
+from workflow.storage import REMEDY, Reviews
 
 # Every operation is deterministic. No sum is split among threads, so that it is taken in the same
 # order on any number of cores; the cores are used by training several seeds at once.
@@ -95,20 +97,20 @@ class OnePassAdam(keras.optimizers.Adam):  # type: ignore[misc]
         )
 
 
-def build(variant: Variant, num_words: int, seed: int, *, plain: bool = False) -> keras.Sequential:
-    """A compiled network: (n, num_words) multi-hot float32 in, (n, 1) probabilities out.
+def build(recipe: Recipe, columns: int, seed: int, *, plain: bool = False) -> keras.Sequential:
+    """A compiled network: (n, columns) multi-hot float32 in, (n, 1) probabilities out.
 
     Args:
-        variant: the architecture and how it is trained.
-        num_words: the length of the input vectors.
+        recipe: the architecture and how it is trained.
+        columns: the length of the input vectors.
         seed: determines the initial weights and what dropout drops.
         plain: all classes are Keras's own, for comparison and to be saved.
     """
-    seeds = map(int, np.random.SeedSequence(seed).generate_state(2 * len(variant.layers) + 1))
+    seeds = map(int, np.random.SeedSequence(seed).generate_state(2 * len(recipe.layers) + 1))
     network = keras.Sequential(
-        [keras.Input((num_words,), sparse=True, name="multi_hot")], name="network"
+        [keras.Input((columns,), sparse=True, name="multi_hot")], name="network"
     )
-    for number, layer in enumerate(variant.hidden_layers, 1):
+    for number, layer in enumerate(recipe.hidden_layers, 1):
         dense = SparseDense if number == 1 and not plain else keras.layers.Dense
         network.add(
             dense(
@@ -133,14 +135,14 @@ def build(variant: Variant, num_words: int, seed: int, *, plain: bool = False) -
         )
     )
     config: dict[str, Any] = {"name": "optimizer"}
-    if variant.learning_rate is not None:
-        config["learning_rate"] = variant.learning_rate
-    optimizer = keras.optimizers.get({"class_name": variant.optimizer, "config": config})
+    if recipe.learning_rate is not None:
+        config["learning_rate"] = recipe.learning_rate
+    optimizer = keras.optimizers.get({"class_name": recipe.optimizer, "config": config})
     if type(optimizer) is keras.optimizers.Adam and not plain:
         optimizer = OnePassAdam.from_config(optimizer.get_config())
     network.compile(
         optimizer=optimizer,
-        loss=variant.loss,
+        loss=recipe.loss,
         metrics=[keras.metrics.BinaryAccuracy(name="accuracy")],
         jit_compile=False,
     )
@@ -149,21 +151,21 @@ def build(variant: Variant, num_words: int, seed: int, *, plain: bool = False) -
     return network
 
 
-def start(variant: Variant, num_words: int, seed: int, steps: int) -> keras.Sequential:
+def start(recipe: Recipe, columns: int, seed: int, steps: int) -> keras.Sequential:
     """A network as `build` makes it, or this thread's last one, made the same again.
 
     It runs all `steps` of an epoch in TensorFlow, without returning to Python. Its first `fit`
     costs a second, in which TensorFlow traces them; a network of the same kind that starts again,
     as another seed has it, has that behind it.
     """
-    network = build(variant, num_words, seed)
+    network = build(recipe, columns, seed)
     network.steps_per_execution = steps
-    if getattr(last, "made_for", None) == (variant, num_words, steps):
+    if getattr(last, "made_for", None) == (recipe, columns, steps):
         variables, fresh = map(all_variables, (last.network, network))
         for variable, value in zip(variables, fresh, strict=True):
             variable.assign(value)
     else:
-        last.made_for, last.network = (variant, num_words, steps), network
+        last.made_for, last.network = (recipe, columns, steps), network
     return last.network
 
 
@@ -180,12 +182,12 @@ def l1_l2(l1: float | None, l2: float | None) -> keras.Regularizer | None:
 
 
 def batches(
-    reviews: Reviews, num_words: int, batch_size: int, shuffle_seed: int | None = None
+    reviews: Reviews, columns: int, batch_size: int, shuffle_seed: int | None = None
 ) -> tf.data.Dataset:
     """Multi-hot reviews as batches for Keras; with a seed endless, in a new order every epoch.
 
     Returns:
-        Pairs of a (batch_size, num_words) float32 SparseTensor and (batch_size,) float32 labels;
+        Pairs of a (batch_size, columns) float32 SparseTensor and (batch_size,) float32 labels;
         the last batch of an epoch may be smaller.
     """
     # Without the overhead of np.memmap for each batch.
@@ -197,7 +199,7 @@ def batches(
         row = np.repeat(np.arange(len(rows)), lengths)
         ends = np.cumsum(lengths)
         words = values[np.arange(ends[-1]) + (starts - ends + lengths)[row]]
-        shape = np.array([len(rows), num_words])
+        shape = np.array([len(rows), columns])
         ones = np.ones(len(words), np.float32)
         return np.column_stack([row, words]), ones, shape, labels[rows].astype(np.float32)
 
@@ -224,6 +226,39 @@ def batches(
 
 
 EVALUATION_BATCH = 512  # where nothing is trained any size will do; this one bounds the memory
+
+
+def predict(
+    model: keras.Model, batches: tf.data.Dataset
+) -> Callable[[], tuple[NDArray[np.float32], float]]:
+    """A function that applies `model`, with the weights it has by then, to n reviews.
+
+    It returns the probability of being positive for each review, (n,), and the mean loss: the one
+    the model was trained with, penalties included, as Keras reports it.
+    """
+
+    @tf.function(input_signature=batches.element_spec)  # type: ignore[untyped-decorator]
+    def step(multi_hot: Any, labels: Any) -> tuple[Any, Any]:
+        outputs = model(multi_hot, training=False)
+        return outputs, model.compute_loss(y=labels, y_pred=outputs, training=False)
+
+    def apply() -> tuple[NDArray[np.float32], float]:
+        probabilities, losses = [], []
+        for multi_hot, labels in batches:
+            outputs, loss = step(multi_hot, labels)
+            probabilities.append(outputs.numpy().ravel())
+            losses.append(float(loss) * len(labels))
+        predictions = np.concatenate(probabilities)
+        return predictions, sum(losses) / len(predictions)
+
+    return apply
+
+
+def load_weights(model: keras.Model, path: Path) -> None:
+    try:
+        model.set_weights(keras.models.load_model(path).get_weights())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: {error}{REMEDY}") from None
 
 
 def to_bytes(network: keras.Sequential) -> bytes:

@@ -6,8 +6,9 @@ once, not after the stages that happen not to read that key.
 
 import itertools
 import reprlib
+import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -23,34 +24,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.composer import Composer
 from ruamel.yaml.events import AliasEvent
 
-from stages.errors import InputError, reading
+from workflow.errors import InputError, reading
+from workflow.keras_names import ACTIVATIONS, LOSSES, OPTIMIZERS
 
 LARGEST_FILE = 100_000  # bytes; reading so many takes a second or two
 MOST_WEIGHTS = 100_000_000  # of one network: 400 MB, and an optimizer may keep as much twice more
-
-# The names Keras accepts, written out because asking Keras costs the import of TensorFlow in
-# every stage; a test compares them with Keras's own tables.
-ACTIVATIONS = """
-    celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh
-    leaky_relu linear log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink
-    softmax softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus swish tanh
-    tanh_shrink threshold
-""".split()
-OPTIMIZERS = """
-    adadelta adafactor adagrad adam adamax adamw ftrl lion muon nadam rmsprop schedulefreeadamw sgd
-""".split()
-LOSSES = """
-    BCE BinaryCrossentropy BinaryFocalCrossentropy CTC CategoricalCrossentropy
-    CategoricalFocalCrossentropy CategoricalHinge Circle CosineSimilarity Dice Hinge Huber
-    KLD KLDivergence LogCosh MAE MAPE MSE MSLE MeanAbsoluteError MeanAbsolutePercentageError
-    MeanSquaredError MeanSquaredLogarithmicError Poisson SparseCategoricalCrossentropy
-    SquaredHinge Tversky bce binary_crossentropy binary_focal_crossentropy
-    categorical_crossentropy categorical_focal_crossentropy categorical_hinge circle
-    cosine_similarity ctc dice hinge huber kl_divergence kld log_cosh mae mape
-    mean_absolute_error mean_absolute_percentage_error mean_squared_error
-    mean_squared_logarithmic_error mse msle poisson sparse_categorical_crossentropy
-    squared_hinge tversky
-""".split()
 
 
 def _one_of(choices: list[str]) -> AfterValidator:
@@ -72,6 +50,7 @@ Penalty = Annotated[float, Field(ge=0)]
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 # In file names.
+FeatureSet = Literal["multi_hot"]
 VariantName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]*$", max_length=100)]
 
 
@@ -141,7 +120,7 @@ class Train(Block):
 
 
 class Layer(Block):
-    """A hidden layer; what is None here is taken from the variant."""
+    """A hidden layer; what is None here is taken from the recipe."""
 
     units: Units | None = None
     activation: Activation | None = None
@@ -152,8 +131,8 @@ class Layer(Block):
     activity_l2: Penalty | None = None
 
 
-class Variant(Block):
-    """One architecture and how it is trained."""
+class Recipe(Block):
+    """An architecture and how it is trained."""
 
     layers: Annotated[list[Layer], Field(min_length=1, max_length=32)]
     units: Units
@@ -177,16 +156,24 @@ class Variant(Block):
         shared = self.model_dump(include=set(Layer.model_fields))
         return [Layer(**shared | layer) for layer in own]
 
-    def weights(self, num_words: int) -> int:
+    def weights(self, columns: int) -> int:
         """How many weights the network has, biases aside."""
         units = [layer.units or self.units for layer in self.layers]
-        return sum(a * b for a, b in itertools.pairwise([num_words, *units, 1]))
+        return sum(a * b for a, b in itertools.pairwise([columns, *units, 1]))
+
+
+class Variant(Block):
+    """What is trained: the recipe, by its place in this file, and the features it is fed."""
+
+    recipe: str
+    features: FeatureSet
 
 
 class Compare(Block):
-    """The variant that all others are compared with."""
+    """The variant that all others are compared with, and how small a difference matters."""
 
     reference: str
+    smallest: Annotated[float, Field(ge=0, lt=1)]
 
 
 class Params(Block):
@@ -195,27 +182,27 @@ class Params(Block):
     data: Data
     features: Features
     train: Train
-    variants: Annotated[dict[VariantName, str], Field(min_length=1)]
+    variants: Annotated[dict[VariantName, Variant], Field(min_length=1)]
     compare: Compare
-    model: Variant
-    baselines: dict[str, Variant]
+    model: Recipe
+    baselines: dict[str, Recipe]
 
     @property
-    def blocks(self) -> dict[str, Variant]:
-        """Every place a variant may point to."""
+    def recipes(self) -> dict[str, Recipe]:
+        """Every recipe by its place in this file."""
         return {"model": self.model} | {f"baselines.{k}": v for k, v in self.baselines.items()}
 
     @model_validator(mode="after")
     def _variants_point_somewhere(self) -> "Params":
-        for name, place in self.variants.items():
+        for name, variant in self.variants.items():
             if name == "data":
                 raise ValueError(
                     "variants.data: the metrics use this name for the data set's facts"
                 )
-            if place not in self.blocks:
+            if variant.recipe not in self.recipes:
                 raise ValueError(
-                    f"variants.{name}: {_shown(place)} is no block of this file; "
-                    f"there are {', '.join(self.blocks)}"
+                    f"variants.{name}.recipe: {_shown(variant.recipe)} is no recipe in this file; "
+                    f"there are {', '.join(self.recipes)}"
                 )
         if self.compare.reference not in self.variants:
             raise ValueError(
@@ -226,8 +213,8 @@ class Params(Block):
 
     @model_validator(mode="after")
     def _networks_fit_into_memory(self) -> "Params":
-        for place, variant in self.blocks.items():
-            weights = variant.weights(self.features.multi_hot.num_words)
+        for place, recipe in self.recipes.items():
+            weights = recipe.weights(self.features.multi_hot.num_words)
             if weights > MOST_WEIGHTS:
                 raise ValueError(
                     f"{place}: {weights:,} weights are more than {MOST_WEIGHTS:,}; fewer units or "
@@ -235,11 +222,30 @@ class Params(Block):
                 )
         return self
 
-    def variant(self, name: str) -> Variant:
-        """The block that the variant `name` points to; InputError if there is no such variant."""
+    def recipe(self, variant: str) -> Recipe:
+        """How `variant` is built and trained; InputError if there is no such variant."""
+        return self.recipes[self._variant(variant).recipe]
+
+    def feature_set(self, name: str) -> FeatureSet:
+        """`name`, if there are such features; else InputError."""
+        for known in get_args(FeatureSet):
+            if name == known:
+                return known  # type: ignore[no-any-return]
+        raise InputError(f"{name!r} is no feature set; there are {', '.join(get_args(FeatureSet))}")
+
+    def features_of(self, variant: str) -> FeatureSet:
+        """What `variant` is fed; InputError if there is no such variant."""
+        return self._variant(variant).features
+
+    def _variant(self, name: str) -> Variant:
         if name not in self.variants:
             raise InputError(f"{name!r} is not a variant; there are {', '.join(self.variants)}")
-        return self.blocks[self.variants[name]]
+        return self.variants[name]
+
+
+def argument() -> str:
+    """The item of a stage, a variant or a feature set, that dvc.yaml names on its command line."""
+    return sys.argv[1] if len(sys.argv) > 1 else ""
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:

@@ -1,5 +1,6 @@
-"""How a stage ends when it cannot go on: quietly, with one sentence where its user can mend it."""
+"""How a process ends when it cannot go on: with one sentence where its user can mend it."""
 
+import io
 import os
 import signal
 import sys
@@ -33,15 +34,29 @@ def reading(what: str | Path, remedy: str = "") -> Iterator[None]:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call `main`; what its user can mend is printed to standard error and ends it with 1."""
+    """Call `main`; what its user can mend is printed to standard error and ends it with 1.
+
+    What is printed never costs a result: a character that the output's encoding does not have
+    becomes a question mark, and a reader that has closed the pipe misses the rest.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         main()
     except InputError as error:
         sys.exit(f"error: {error}")
+    except BrokenPipeError:
+        pass
     except OSError as error:
         sys.exit(f"error: {error}: make room or give access, then try again")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    finally:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def end_when_told() -> None:
@@ -64,3 +79,8 @@ def follow_dvc() -> None:
                 time.sleep(1)
     # Else DVC has ended already, and the first process of the system is in its place.
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def say(message: str) -> None:
+    """Tell the user what is not a result."""
+    print(message, file=sys.stderr, flush=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from stages.errors import InputError, run
+from workflow.errors import InputError, run
 
 
 def here(path: str) -> Path:

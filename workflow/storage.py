@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from itertools import product
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,18 +13,20 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from stages.errors import reading
-from stages.params import Block, NumWords
+from workflow.errors import reading
+from workflow.params import Block
 
 REVIEWS = Path("data/reviews")  # written by download
-MULTI_HOT = Path("data/multi_hot")  # written by vectorize
 MODELS = Path("models")  # one folder per variant, written by train
 HISTORY = Path("plots/history")  # one CSV per variant, written by train
-PREDICTIONS = Path("data/predictions")  # written by evaluate
-SCORES = Path("metrics/scores.csv")  # written by evaluate
-METRICS = Path("metrics/metrics.json")  # written by compare
+PREDICTIONS = Path("data/predictions")  # one folder per variant, written by evaluate
+METRICS = Path("metrics/metrics.json")  # these four are written by compare
+DIFFERENCES = Path("metrics/differences.csv")
+SCORES = Path("metrics/scores.csv")
+CORRECT = Path("metrics/correct")
+FIGURES = Path("plots/figures")  # written by curves and plot
 
-SIGNS = ("positives", "negatives")
+HELD_OUT = ("validation", "test")
 REMEDY = "; `dvc repro` makes it anew"
 
 
@@ -43,16 +44,26 @@ class ReviewFacts(Block):
         return self.vocabulary + 1
 
 
-class MultiHotFacts(ReviewFacts):
-    """What facts.json says of data/multi_hot."""
+class DataFacts(ReviewFacts):
+    """What metrics.json says of the data; of the hash, the beginning."""
 
     train_reviews: int
     validation_reviews: int
-    num_words: NumWords
+
+
+class FeatureFacts(DataFacts):
+    """What facts.json says of data/FEATURES."""
+
+    columns: int
 
     @property
     def words(self) -> int:
-        return self.num_words
+        return self.columns
+
+
+def features_folder(name: str) -> Path:
+    """Where vectorize keeps a feature set."""
+    return Path("data") / name
 
 
 @dataclass(frozen=True)
@@ -93,7 +104,7 @@ class Reviews:
         """Memory-map what `save` wrote; InputError if it is missing, damaged or not as facts.json
         has it.
         """
-        facts = read_json(folder / "facts.json", MultiHotFacts | ReviewFacts)
+        facts = read_json(folder / "facts.json", FeatureFacts | ReviewFacts)
         with reading(folder, REMEDY):
             values, offsets, labels = (
                 np.load(folder / f"{split}_{field.name}.npy", mmap_mode="r", allow_pickle=False)
@@ -164,45 +175,10 @@ def read_json(path: Path, kind: Any) -> Any:
         return TypeAdapter(kind).validate_json(path.read_bytes())
 
 
-def read_scores(variants: Iterable[str], seeds: Iterable[int]) -> pd.DataFrame:
-    """The scores of exactly these; InputError if they are missing or damaged."""
-    scores = read_csv(
-        SCORES,
-        {"variant": str, "seed": "int64"}
-        | dict.fromkeys(["train_accuracy", "validation_accuracy", "best_epoch"], "float64")
-        | dict.fromkeys(["test_accuracy", "test_loss"], "float64")
-        | {f"test_{kind}_{s}": "int64" for kind in ("true", "false") for s in SIGNS},
-    )
-    with reading(SCORES, REMEDY):
-        if [*zip(scores["variant"], scores["seed"], strict=True)] != [*product(variants, seeds)]:
-            raise ValueError("its rows are not those of the variants and seeds in params.yaml")
-    return scores
-
-
-def read_history(variant: str, seeds: Iterable[int]) -> pd.DataFrame:
-    """The history of exactly these; InputError if it is missing or damaged."""
-    path = HISTORY / f"{variant}.csv"
-    history = read_csv(
-        path,
-        {"variant": str, "seed": "int64", "epoch": "int64", "split": str}
-        | {"loss": "float64", "accuracy": "float64", "kept": "int64"},
-    )
-    with reading(path, REMEDY):
-        curves = history.groupby(["seed", "split"])
-        if not (
-            (history["variant"] == variant).all()
-            and set(curves.groups) == set(product(seeds, ("train", "validation")))
-            and (history["epoch"] == curves.cumcount() + 1).all()
-            and (curves["kept"].sum() == 1).all()
-        ):
-            raise ValueError("rows are missing or damaged")
-    return history
-
-
 def read_csv(path: Path, columns: dict[str, Any]) -> pd.DataFrame:
-    """These columns with these types, no value missing or infinite."""
+    """A table that has these columns with these types, no value missing or infinite in them."""
     with reading(path, REMEDY):
-        table = pd.read_csv(path, usecols=list(columns), dtype=columns, keep_default_na=False)
-        if table.empty or table.isin([np.nan, np.inf, -np.inf]).any(axis=None):
+        table = pd.read_csv(path, dtype=columns, keep_default_na=False)
+        if table.empty or table[[*columns]].isin([np.nan, np.inf, -np.inf]).any(axis=None):
             raise ValueError("a value is missing or not finite")
         return table

@@ -1,0 +1,266 @@
+"""Is it a gain or is it noise? The workspace against another revision: `make review BASE=main`.
+
+usage   python -m commands.review [BASE] [--json] [--fail-on worse] [--images BEFORE AFTER]
+reads   params.yaml, metrics/ and plots/figures/ of both sides, from Git and the workspace alone
+writes  review/report.md, review/report.json, review/{before,after}/*.png; prints the report
+
+The validation reviews decide; the test reviews stand beside them for the record.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from ruamel.yaml import YAML
+from tabulate import tabulate
+
+from workflow.errors import run
+from workflow.gain import (
+    CANNOT_TELL,
+    LEVEL,
+    Difference,
+    difference,
+    difference_of_means,
+    enough_seeds,
+    holm,
+    verdicts,
+)
+from workflow.params import load_params
+from workflow.revisions import Results, git, revision
+from workflow.storage import HELD_OUT, whole_folder
+
+REVIEW = Path("review")
+OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE  # NaN becomes null
+LOSS = {"loss", "kernel_l1", "kernel_l2", "activity_l1", "activity_l2", "layers"}
+
+
+def compare_sides(base: Results, ours: Results, smallest: float) -> dict[str, Any]:
+    """A row for each split and variant whose accuracy changed, and what to know about them."""
+    rows: list[dict[str, Any]] = []
+    notes: list[str] = []
+    for split in HELD_OUT:
+        differences: dict[str, Difference] = {}
+        accuracies: dict[str, tuple[float, float]] = {}
+        for variant in [v for v in ours.variants if v in base.variants]:
+            sides = [side.correct(variant) for side in (base, ours)]
+            before, after = (side.of[split] for side in sides)
+            if before.shape[1] != after.shape[1]:
+                notes.append(f"The {split} reviews are not the same on both sides: no verdict.")
+                break
+            seeds = [seed for seed in sides[0].seeds if seed in sides[1].seeds]
+            if seeds:
+                before, after = (side.of[split][np.isin(side.seeds, seeds)] for side in sides)
+                if len(seeds) < max(len(side.seeds) for side in sides):
+                    named = ", ".join(map(str, seeds))
+                    notes.append(f"{variant}: compared by the seeds of both sides: {named}.")
+            else:
+                notes.append(f"{variant}: no seed is on both sides: compared as independent runs.")
+            if np.array_equal(before, after):
+                continue
+            differences[variant] = difference(after, before, paired=bool(seeds))
+            accuracies[variant] = float(before.mean()), float(after.mean())
+        words = verdicts(differences, smallest)
+        rows += [
+            {"variant": variant, "split": split, "verdict": words[variant]}
+            | dict(zip(("before", "after"), accuracies[variant], strict=True))
+            | {"enough_seeds": enough_seeds(d, smallest)}
+            | d._asdict()
+            for variant, d in differences.items()
+        ]
+    return {"accuracy": rows, "notes": list(dict.fromkeys(notes))}
+
+
+def changed_metrics(base: Results, ours: Results) -> list[dict[str, Any]]:
+    """Means over seeds, other than of accuracies on held-out reviews, that are not what they were.
+
+    The reviews play no part here: the interval is Student's t over the seeds of both sides. Losses
+    of another kind, or with other penalties, are not compared.
+    """
+    rows: list[dict[str, Any]] = []
+    for variant in [v for v in ours.variants if v in base.variants]:
+        recipes = [side.recipe(variant) for side in (base, ours)]
+        other_loss = any(recipes[0].get(key) != recipes[1].get(key) for key in LOSS)
+        for name in ("train_accuracy", "test_loss", "best_epoch"):
+            before, after = (side.metric(variant, name) for side in (base, ours))
+            seeds = before.index.intersection(after.index)
+            if (name == "test_loss" and other_loss) or not len(seeds):
+                continue
+            before, after = before[seeds], after[seeds]
+            if (before == after).all():
+                continue
+            d = difference_of_means(after.to_numpy(), before.to_numpy())
+            rows.append(
+                {"metric": f"{variant}.{name}", "before": before.mean(), "after": after.mean()}
+                | {key: getattr(d, key) for key in ("low", "high", "p_value")}
+            )
+    for row, p in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
+        higher = "higher" if row["after"] > row["before"] else "lower"
+        row["verdict"] = higher if p < LEVEL else CANNOT_TELL
+    return rows
+
+
+def changed_code(base: str) -> dict[str, list[str]]:
+    """Changed files that a stage depends on, or that pin what it runs with, and those stages."""
+    changed = git("diff", "--name-only", "--relative", "-z", base).decode().split("\0")
+    stages = YAML(typ="safe").load(Path("dvc.yaml").read_text("utf-8"))["stages"]
+    uses = {
+        path: [name for name, stage in stages.items() if path in stage.get("do", stage)["deps"]]
+        for path in changed
+        if path.endswith(".py")
+    }
+    uses |= {path: ["all"] for path in ("requirements.txt", "dvc.yaml") if path in changed}
+    return {path: names for path, names in uses.items() if names}
+
+
+def make_report(base: Results, commit: str, ours: Results, smallest: float) -> dict[str, Any]:
+    same_data = base.facts.sha256 == ours.facts.sha256
+    nothing: dict[str, Any] = {"accuracy": [], "notes": []}
+    before, after = base.figures(), ours.figures()
+    facts = [side.facts.model_dump() for side in (base, ours)]
+    keys = dict.fromkeys([*base.params, *ours.params])
+    values = {key: (base.params.get(key), ours.params.get(key)) for key in keys}
+    return {
+        "base": base.name,
+        "params": {
+            key: {"old": old, "new": new} for key, (old, new) in values.items() if old != new
+        },
+        "data": {} if same_data else {"before": facts[0], "after": facts[1]},
+        **(compare_sides(base, ours, smallest) if same_data else nothing),
+        "smallest": smallest,
+        "metrics": changed_metrics(base, ours) if same_data else [],
+        "only_before": sorted(set(base.variants) - set(ours.variants)),
+        "only_after": sorted(set(ours.variants) - set(base.variants)),
+        "code": changed_code(commit),
+        "figures": [name for name in after if before.get(name) not in (None, after[name])],
+    }
+
+
+def markdown(report: dict[str, Any], images: Sequence[str]) -> str:
+    """The report as a page; what did not change is left out."""
+    name = report["base"]
+    parts = [f"# Review against {name}", f"**{headline(report)}**"]
+    if report["data"]:
+        sides = (report["data"]["before"], report["data"]["after"])
+        facts = [[key, *(str(side.get(key)) for side in sides)] for key in sorted(sides[0])]
+        parts += ["## Data", table(["", name, "here"], [row for row in facts if row[1] != row[2]])]
+    if report["params"]:
+        rows = [[f"`{k}`", str(v["old"]), str(v["new"])] for k, v in report["params"].items()]
+        parts += ["## Parameters", table(["parameter", name, "here"], rows)]
+    if report["accuracy"]:
+        parts += ["## Accuracy", accuracy_table(report), *report["notes"], footnote(report)]
+    for title, key in (("Only in " + name, "only_before"), ("Only here", "only_after")):
+        if report[key]:
+            parts += [f"{title}: {', '.join(f'`{variant}`' for variant in report[key])}."]
+    if report["metrics"]:
+        rows = [
+            [
+                f"`{r['metric']}`",
+                *(f"{r[side]:.4f}" for side in ("before", "after")),
+                interval(r, "+.3g"),
+                r["verdict"],
+            ]
+            for r in report["metrics"]
+        ]
+        header = ["metric", name, "here", "95% interval of the change", "verdict"]
+        parts += ["## Other metrics, means over seeds", table(header, rows)]
+    if report["code"]:
+        rows = [[f"`{path}`", ", ".join(stages)] for path, stages in report["code"].items()]
+        parts += ["## Code", table(["changed", "stages"], rows)]
+    if report["figures"]:
+        rows = [[f"![]({side}/{figure})" for side in images] for figure in report["figures"]]
+        parts += ["## Figures", table([name, "here"], rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def headline(report: dict[str, Any]) -> str:
+    if report["data"]:
+        return "The data are not the same: no verdict."
+    if not report["accuracy"]:
+        return report["notes"][0] if report["notes"] else "No accuracy changed."
+    decides = [row for row in report["accuracy"] if row["split"] == "validation"]
+    words = [f"{r['variant']} {r['verdict']}" for r in decides if r["verdict"] != CANNOT_TELL]
+    if words:
+        return f"On validation: {', '.join(words)}."
+    return "On validation: no difference shown." if decides else "Validation did not change."
+
+
+def footnote(report: dict[str, Any]) -> str:
+    return (
+        "Interval: 95%, over seeds and reviews. Validation decides. better, worse: shown to differ "
+        f"by {100 * report['smallest']:g} points or more; trivial: by less; same: shown to be less "
+        f"apart; `{CANNOT_TELL}`: cannot tell, and with how many seeds one probably could. About "
+        "5% of reviews in which nothing changed call some variant different (Holm)."
+    )
+
+
+def accuracy_table(report: dict[str, Any]) -> str:
+    rows = [
+        [
+            f"`{r['variant']}`",
+            r["split"],
+            f"{r['before']:.4f}",
+            f"{r['after']:.4f}",
+            f"{100 * r['mean']:+.2f}",
+            interval({key: 100 * r[key] for key in ("low", "high")}, "+.2f"),
+            f"{r['wins']}/{r['seeds']}" if r["wins"] >= 0 else "-",
+            r["verdict"] + seeds_needed(r),
+        ]
+        for r in report["accuracy"]
+    ]
+    columns = ["variant", "split", report["base"], "here", "points", "95% interval", "won"]
+    return table([*columns, "verdict"], rows)
+
+
+def seeds_needed(row: dict[str, Any]) -> str:
+    if row["verdict"] != CANNOT_TELL or row["p_value"] != row["p_value"]:
+        return ""
+    return f" ({row['enough_seeds']} seeds)" if row["enough_seeds"] else " (more reviews)"
+
+
+def interval(of: dict[str, float], style: str) -> str:
+    """A dash where nothing is known of it."""
+    known = of["low"] == of["low"]
+    return f"[{of['low']:{style}}, {of['high']:{style}}]" if known else "-"
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("base", nargs="?", default="main", help="a Git revision (default: main)")
+    parser.add_argument("--json", action="store_true", help="print JSON, not Markdown")
+    parser.add_argument("--fail-on", choices=["worse"], help="exit with 1 on such a verdict")
+    parser.add_argument(
+        "--images",
+        nargs=2,
+        default=("before", "after"),
+        metavar=("BEFORE", "AFTER"),
+        help="addresses of the figures in the report (default: the folders beside it)",
+    )
+    options = parser.parse_args()
+    ours, smallest = Results("the workspace"), load_params().compare.smallest
+    with revision(options.base) as (base, commit):
+        report = make_report(base, commit, ours, smallest)
+        figures = {"before": base.figures(), "after": ours.figures()}
+    page, data = markdown(report, options.images), orjson.dumps(report, option=OPTIONS).decode()
+    with whole_folder(REVIEW) as out:
+        (out / "report.md").write_text(page, "utf-8")
+        (out / "report.json").write_text(data, "utf-8")
+        for side, of_side in figures.items():
+            (out / side).mkdir()
+            for figure in report["figures"]:
+                (out / side / figure).write_bytes(of_side[figure])
+    print(data if options.json else page, end="")
+    decided = [row["verdict"] for row in report["accuracy"] if row["split"] == "validation"]
+    if options.fail_on in decided:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run(main)

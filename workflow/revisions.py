@@ -1,0 +1,116 @@
+"""The results of a Git revision and of the workspace: what is in metrics/ and plots/figures/."""
+
+import io
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+from ruamel.yaml import YAML
+
+from workflow.errors import InputError, reading
+from workflow.results import Correct, read_correct, read_facts, read_scores
+from workflow.storage import CORRECT, FIGURES, METRICS, SCORES, DataFacts
+
+PARAMS = Path("params.yaml")
+
+
+def git(*words: str) -> bytes:
+    """What a Git command prints; InputError with its reason if it fails."""
+    result = subprocess.run(["git", *words], capture_output=True, check=False)  # noqa: S603, S607
+    if result.returncode:
+        reason = " ".join(result.stderr.decode(errors="replace").split())[:300]
+        raise InputError(f"`git {' '.join(words)}` failed: {reason}")
+    return result.stdout
+
+
+class Results:
+    """What compare and plot wrote, in the workspace or in a copy of a revision."""
+
+    def __init__(self, name: str, folder: Path = Path()) -> None:
+        self.name, self.folder = name, folder
+        for path in (METRICS, SCORES, CORRECT):
+            if not (folder / path).exists():
+                raise InputError(f"{name} has no {path}; `dvc repro` of this version makes it")
+
+    @cached_property
+    def facts(self) -> DataFacts:
+        """Of the data."""
+        return read_facts(self.folder / METRICS)
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """A row per variant and seed."""
+        return read_scores(self.folder / SCORES)
+
+    @cached_property
+    def variants(self) -> list[str]:
+        return list(self.scores["variant"].unique())
+
+    def correct(self, variant: str) -> Correct:
+        """What each seed of the variant gets right."""
+        return read_correct(self.folder / CORRECT / f"{variant}.npz")
+
+    def metric(self, variant: str, name: str) -> "pd.Series[float]":
+        """A column of the scores, by seed."""
+        of_variant = self.scores[self.scores["variant"] == variant]
+        return of_variant.set_index("seed")[name]
+
+    def figures(self) -> dict[str, bytes]:
+        """The pictures by their names."""
+        return {path.name: path.read_bytes() for path in sorted((self.folder / FIGURES).glob("*"))}
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """What params.yaml says, as dotted keys; not checked, it may be of another version."""
+        with reading(self.folder / PARAMS):
+            return dict(flat(YAML(typ="safe", pure=True).load(self.folder / PARAMS)))
+
+    def recipe(self, variant: str) -> dict[str, Any]:
+        """What params.yaml says of the variant."""
+        place = self.params.get(f"variants.{variant}.recipe")
+        return {
+            key.removeprefix(f"{place}."): value
+            for key, value in self.params.items()
+            if key.startswith(f"{place}.")
+        } | {"features": self.params.get(f"variants.{variant}.features")}
+
+
+def flat(value: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of nested mappings by their dotted keys; a list is a leaf."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from flat(inner, f"{above}.{key}" if above else str(key))
+    else:
+        yield above, value
+
+
+class Base(NamedTuple):
+    """A revision to compare with."""
+
+    results: Results
+    commit: str
+
+
+@contextmanager
+def revision(name: str) -> Iterator[Base]:
+    """The results that a revision has in Git, as files in a folder of their own for so long.
+
+    Raises:
+        InputError: there is no such revision here, or it has no results.
+    """
+    commit = git("rev-parse", "--verify", f"{name}^{{commit}}").decode().strip()
+    shown = name if commit.startswith(name) else f"{name} ({commit[:7]})"
+    listed = git("ls-tree", "--name-only", "-z", commit, "./").decode().split("\0")
+    kept = [p for p in (str(PARAMS), METRICS.parts[0], FIGURES.parts[0]) if p in listed]
+    with tempfile.TemporaryDirectory() as folder:
+        archive = git("archive", "--format=tar", commit, "--", *kept) if kept else b""
+        if archive:
+            with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+                files.extractall(folder, filter="data")
+        yield Base(Results(shown, Path(folder)), commit)
