@@ -1,43 +1,56 @@
-# Nothing but Python 3.11 or newer, pip, git and make is needed; everything else goes into .venv.
-# The Python outside .venv, also where .venv is activated.
-PYTHON ?= $(shell PATH="$${PATH##*/.venv/bin:}" command -v python3)
+# Nothing but Python 3.11 to 3.13, pip, git and make is needed; everything else goes into .venv.
+# The newest suitable Python outside .venv, also where .venv is activated.
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(shell PATH="$${PATH##*/.venv/bin:}"; \
+	for python in python3.13 python3.12 python3.11 python3; do \
+		"$$python" -c "$(SUITABLE)" 2>/dev/null && command -v "$$python" && break; done)
+NO_PYTHON = $(error Python 3.11, 3.12 or 3.13 is needed: TensorFlow has wheels for no other)
 ACTIVATE := . .venv/bin/activate
+PIP = "$(PYTHON)" -m pip --python .venv/bin/python install --quiet --require-hashes
 
-.PHONY: run test setup readme check-lock review verify faults lock remote bench rounding
+.PHONY: run test setup setup-dev readme check-lock review verify faults lock remote bench rounding
 
 run: setup  ## the pipeline
 	$(ACTIVATE) && dvc repro
 
-test: setup  ## lint, types, tests
-	$(ACTIVATE) && ruff check . && ruff format --check . && mypy && pytest
+test: setup-dev  ## lint, layers, types, tests
+	$(ACTIVATE) && ruff check . && ruff format --check . && lint-imports && mypy && pytest
 
-setup: .venv/installed
+setup: .venv/installed  ## what the pipeline and the commands need
+
+setup-dev: .venv/installed-dev  ## and what the tests, a Dask cluster and remotes need
 
 # pip works from outside the environment: Debian's Python has no ensurepip to put it inside.
 .venv/installed: requirements.txt
+	$(if $(PYTHON),,$(NO_PYTHON))
 	rm -rf .venv
 	"$(PYTHON)" -m venv --without-pip .venv
-	"$(PYTHON)" -m pip --python .venv/bin/python install --quiet --require-hashes -r requirements.txt
+	$(PIP) -r requirements.txt
 	touch $@
 
-lock:  ## new pins in requirements.txt from pyproject.toml; needs uv
-	uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-header \
-		--no-annotate --upgrade --output-file requirements.txt
+.venv/installed-dev: .venv/installed requirements-dev.txt
+	$(PIP) -r requirements-dev.txt
+	touch $@
 
-faults: setup  ## every stage killed in every way, and the queue, for real; 6 minutes
+COMPILE := uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate
+lock:  ## new pins from pyproject.toml, the second file a superset of the first; needs uv
+	$(COMPILE) --upgrade --output-file requirements.txt
+	$(COMPILE) --all-extras --constraint requirements.txt --output-file requirements-dev.txt
+
+faults: setup-dev  ## every stage killed in every way, and the queue, for real; 6 minutes
 	$(ACTIVATE) && pytest -m faults
 
 verify: setup  ## are the results, here and in DVC's cache, what dvc.lock says? reads every byte
-	@$(ACTIVATE) && python verify.py
+	@$(ACTIVATE) && python -m commands.verify
 
-bench: setup  ## the notebook's way against this one: benchmarks/results.md, in half an hour
+bench: setup-dev  ## the notebook's way against this one: benchmarks/results.md, in half an hour
 	$(ACTIVATE) && python -m benchmarks.bench $(ARGS)
 
-rounding: setup  ## how far another order of sums moves the metrics: benchmarks/rounding.md
+rounding: setup-dev  ## how far another order of sums moves the metrics: benchmarks/rounding.md
 	$(ACTIVATE) && python -m benchmarks.rounding
 
-readme: setup  ## the tables of README.md from metrics/ and benchmarks/
-	$(ACTIVATE) && python readme.py
+readme: setup  ## the tables of README.md and docs/ from metrics/ and benchmarks/
+	$(ACTIVATE) && python -m commands.readme
 
 check-lock: setup  ## is dvc.lock current? needs neither data nor models
 	@$(ACTIVATE) && dry="$$(dvc repro --allow-missing --dry)" && case "$$dry" in \
@@ -45,9 +58,9 @@ check-lock: setup  ## is dvc.lock current? needs neither data nor models
 
 BASE ?= main
 review: setup  ## the workspace against BASE: make review BASE=main ARGS="--fail-on worse"
-	@$(ACTIVATE) && python review.py $(BASE) $(ARGS)
+	@$(ACTIVATE) && python -m commands.review $(BASE) $(ARGS)
 
 URL ?= $(error say where: make remote URL=s3://bucket/path, URL=ssh://user@host/path or URL=/folder)
-remote: setup  ## the cache shared through a DVC remote; then commit .dvc/config and dvc push
+remote: setup-dev  ## the cache shared through a DVC remote; then commit .dvc/config and dvc push
 	@$(ACTIVATE) && dvc remote add --default --force storage "$(URL)" && \
 		dvc remote modify storage verify true

@@ -26,6 +26,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 from ruamel.yaml import YAML
+from tabulate import tabulate
+from tqdm import tqdm
+
+from stages import download
 from workflow.params import load_params
 from workflow.storage import (
     HISTORY,
@@ -37,10 +41,6 @@ from workflow.storage import (
     whole_folder,
     write_json,
 )
-from tabulate import tabulate
-from tqdm import tqdm
-
-from stages import download
 
 RESULTS = Path(__file__).parent
 PROJECT = RESULTS.parent

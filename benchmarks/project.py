@@ -13,10 +13,9 @@ from benchmarks.clock import Clock, epoch_times
 
 clock = Clock()
 
+from stages import download, evaluate, network, train, vectorize
 from workflow.params import load_params
 from workflow.storage import Reviews, save_blocks, write_json
-
-from stages import download, evaluate, network, train, vectorize
 
 clock.lap("import")
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from unittest import mock
 
 import pandas as pd
-from workflow.params import load_params
-from workflow.storage import MULTI_HOT, MultiHotFacts, Reviews, read_json, read_scores
 from tabulate import tabulate
 
 from stages import evaluate, network, train
+from workflow.params import load_params
+from workflow.storage import MULTI_HOT, MultiHotFacts, Reviews, read_json, read_scores
 
 RESULTS = Path(__file__).with_suffix(".md")
 SPLITS = ("validation", "test")

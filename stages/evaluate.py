@@ -17,16 +17,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workflow import network
-from workflow.errors import run
+from workflow.errors import reading, run
+from workflow.gain import spread
 from workflow.params import argument, load_params
 from workflow.results import Correct, read_history
 from workflow.storage import (
     HELD_OUT,
     MODELS,
     PREDICTIONS,
+    REMEDY,
     FeatureFacts,
-    Reviews,
     features_folder,
+    load_vectors,
     read_json,
     whole_folder,
     write_json,
@@ -66,14 +68,28 @@ def classification_scores(
 
 
 def history_scores(history: pd.DataFrame) -> dict[str, float]:
-    """From the history of one seed: accuracy where the weights were kept, best validation epoch."""
-    kept = history[history["kept"] == 1].set_index("split")["accuracy"]
-    validation = history[history["split"] == "validation"].set_index("epoch")["loss"]
+    """From the first fit of one seed: accuracy where the weights were kept, best validation epoch.
+
+    A refit has seen the validation reviews.
+    """
+    first = history[history["fit"] == "first"]
+    kept = first[first["kept"] == 1].set_index("split")["accuracy"]
+    validation = first[first["split"] == "validation"].set_index("epoch")["loss"]
     return {
         "train_accuracy": kept["train"],
         "validation_accuracy": kept["validation"],
         "best_epoch": validation.idxmin(),
     }
+
+
+def of_first_fits(variant: str, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """What the networks before the refit say of the validation reviews, (seeds, reviews)."""
+    path = MODELS / variant / "validation.npy"
+    with reading(path, REMEDY):
+        probabilities: NDArray[np.float32] = np.load(path, allow_pickle=False)
+        if probabilities.shape != shape or probabilities.dtype != np.float32:
+            raise ValueError(f"{probabilities.dtype} {probabilities.shape}, not float32 {shape}")
+        return probabilities
 
 
 def main() -> None:
@@ -83,18 +99,21 @@ def main() -> None:
     features = features_folder(params.features_of(variant))
     facts: FeatureFacts = read_json(features / "facts.json", FeatureFacts)
     histories = read_history(variant, seeds)
-    model = network.build(recipe, facts.columns, seed=0)
-    splits = {split: Reviews.load(features, split) for split in HELD_OUT}
-    batches = {
-        split: network.batches(reviews, facts.columns, network.EVALUATION_BATCH)
-        for split, reviews in splits.items()
+    model, plain = (network.build(recipe, facts.columns, 0, plain=p) for p in (False, True))
+    splits = {split: load_vectors(features, split) for split in HELD_OUT}
+    # A network that was refitted has seen the validation reviews: it may score test alone.
+    unseen = [split for split in splits if split == "test" or not recipe.refit]
+    predict = {
+        split: network.predict(
+            model, network.batches(splits[split], facts.columns, network.EVALUATION_BATCH)
+        )
+        for split in unseen
     }
-    predict = {split: network.predict(model, batches[split]) for split in splits}
-    predictions: dict[str, list[NDArray[np.float32]]] = {split: [] for split in splits}
+    predictions: dict[str, list[NDArray[np.float32]]] = {split: [] for split in unseen}
     rows: list[dict[str, Any]] = []
     for seed in seeds:
-        network.load_weights(model, MODELS / variant / f"seed-{seed}.keras")
-        for split in splits:
+        network.load_weights(model, plain, MODELS / variant / f"seed-{seed}.keras")
+        for split in unseen:
             probabilities, loss = predict[split]()
             predictions[split].append(probabilities)
         test = classification_scores(splits["test"].labels, probabilities) | {"loss": loss}
@@ -103,8 +122,11 @@ def main() -> None:
             | history_scores(histories[histories["seed"] == seed])
             | {f"test_{name}": value for name, value in test.items()}
         )
-    scores = pd.DataFrame(rows).round(6)
     stacked = {split: np.stack(of_seeds) for split, of_seeds in predictions.items()}
+    if recipe.refit:
+        shape = len(seeds), facts.validation_reviews
+        stacked = {"validation": of_first_fits(variant, shape)} | stacked
+    scores = pd.DataFrame(rows).round(6)
     correct = {split: (stacked[split] > 0.5) == splits[split].labels for split in splits}
     with whole_folder(PREDICTIONS / variant) as folder:
         for split in splits:
@@ -113,10 +135,7 @@ def main() -> None:
         (folder / "correct.npz").write_bytes(bits.to_bytes())
         write_json(folder / "facts.json", facts.model_dump())
         scores.to_csv(folder / "scores.csv", index=False)
-    accuracy = scores["test_accuracy"]
-    print(
-        f"{variant}: {len(seeds)} seeds, test accuracy {accuracy.mean():.4f} ± {accuracy.std():.4f}"
-    )
+    print(f"{variant}: {len(seeds)} seeds, test accuracy {spread(scores['test_accuracy'])}")
 
 
 if __name__ == "__main__":

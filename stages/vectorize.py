@@ -2,65 +2,65 @@
 
 usage   python -m stages.vectorize FEATURES
 reads   params.yaml (features.FEATURES, data.validation), data/reviews/
-writes  data/FEATURES/{train,validation,test}_{values,offsets,labels}.npy, facts.json
+writes  data/FEATURES/{training,test}_{values,offsets,labels,weights}.npy
+                      facts.json  how many reviews and columns, and which reviews validate
+                      encoder/    what makes the same vectors of any other review
 """
 
+import shutil
+
 from workflow.errors import InputError, run
-from workflow.features import INDEX_FROM, multi_hot
+from workflow.features import make_encoder
 from workflow.params import argument, load_params
 from workflow.storage import (
     REVIEWS,
+    FeatureFacts,
     ReviewFacts,
-    Reviews,
     features_folder,
+    load_reviews,
     read_json,
     save_blocks,
     whole_folder,
     write_json,
 )
 
-BLOCK = 1000  # reviews vectorized at once: few enough for the processor's cache
 
-
-def divide(train: Reviews, test: Reviews, validation: float) -> dict[str, Reviews]:
-    """The three splits: the first of the training reviews validate, as in the notebook.
-
-    Raises:
-        InputError: none would validate, or none would be left to train on.
-    """
-    size = round(len(train) * validation)
-    if not 0 < size < len(train):
+def validation_size(reviews: int, share: float) -> int:
+    """How many reviews validate; InputError if none would, or none would be left to train on."""
+    size = round(reviews * share)
+    if not 0 < size < reviews:
         raise InputError(
-            f"params.yaml: data.validation: {validation} of {len(train)} training reviews leaves "
-            f"{size} to validate and {len(train) - size} to train on; both must be at least 1"
+            f"params.yaml: data.validation: {share} of {reviews} training reviews leaves {size} to "
+            f"validate and {reviews - size} to train on; both must be at least 1"
         )
-    return {
-        "validation": train.between(0, size),
-        "train": train.between(size, len(train)),
-        "test": test,
-    }
+    return size
 
 
 def main() -> None:
     params = load_params()
     name = params.feature_set(argument())
-    num_words = params.features.multi_hot.num_words
-    facts: ReviewFacts = read_json(REVIEWS / "facts.json", ReviewFacts)
-    largest = facts.vocabulary + INDEX_FROM + 1
-    if num_words > largest:
-        raise InputError(
-            f"params.yaml: features.multi_hot.num_words: {num_words} is more than these reviews "
-            f"have: {facts.vocabulary} words and 4 reserved indices make at most {largest}"
-        )
-    train, test = (Reviews.load(REVIEWS, split) for split in ("train", "test"))
-    splits = divide(train, test, params.data.validation)
-    sizes = {f"{split}_reviews": len(reviews) for split, reviews in splits.items()}
+    reviews: ReviewFacts = read_json(REVIEWS / "facts.json", ReviewFacts)
+    training, test = load_reviews("training"), load_reviews("test")
+    size = validation_size(len(training), params.data.validation)
+    encoder = make_encoder(name, params.features, training, reviews.vocabulary)
     with whole_folder(features_folder(name)) as folder:
-        for split, reviews in splits.items():
-            blocks = (multi_hot(block, num_words) for block in reviews.blocks(BLOCK))
-            save_blocks(blocks, folder, split)
-        write_json(folder / "facts.json", facts.model_dump() | sizes | {"columns": num_words})
-    print(", ".join(f"{split}: {len(reviews):,}" for split, reviews in splits.items()))
+        for split, of_split in (("training", training), ("test", test)):
+            save_blocks(encoder.encode(of_split), folder, split)
+        facts = FeatureFacts(
+            **reviews.model_dump(),
+            train_reviews=len(training) - size,
+            validation_reviews=size,
+            columns=encoder.columns,
+            weighted=(folder / "test_weights.npy").exists(),
+        )
+        write_json(folder / "facts.json", facts.model_dump())
+        (folder / "encoder").mkdir()
+        encoder.save(folder / "encoder")
+        shutil.copy(REVIEWS / "word_index.json", folder / "encoder")
+    print(
+        f"{name}: {encoder.columns:,} columns; {facts.train_reviews:,} reviews to train on, "
+        f"{size:,} to validate, {len(test):,} to test"
+    )
 
 
 if __name__ == "__main__":

@@ -1,18 +1,25 @@
 """A tiny corpus in the layout of Keras's archive, and a workspace whose params.yaml pins it."""
 
+import fcntl
 import hashlib
+import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
-import pandas as pd
 import pytest
 from ruamel.yaml import YAML
+
+from workflow.errors import run
 
 PROJECT = Path(__file__).parent.parent
 WORDS = 60
@@ -86,9 +93,9 @@ def workspace(tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def make_workspace(folder: Path, mirror: Path) -> Path:
     folder.mkdir(parents=True)
-    for name in ("params.yaml", "dvc.yaml", ".gitignore", ".dvcignore", "review.py"):
+    for name in ("params.yaml", "dvc.yaml", ".gitignore", ".gitattributes", ".dvcignore"):
         shutil.copy(PROJECT / name, folder)
-    for name in ("stages", ".dvc/plots"):
+    for name in ("commands", "stages", "workflow", ".dvc/plots"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / ".dvc/config", folder / ".dvc/config")
     pin(folder, mirror)
@@ -96,7 +103,10 @@ def make_workspace(folder: Path, mirror: Path) -> Path:
         folder,
         features__multi_hot__num_words=50,
         train__seeds=3,
-        variants={"single": "baselines.single", "candidate": "model"},
+        variants={
+            "single": {"recipe": "baselines.single", "features": "multi_hot"},
+            "candidate": {"recipe": "model", "features": "multi_hot"},
+        },
         model__epochs=10,
         model__units=4,
         model__dropout=0.3,
@@ -125,14 +135,49 @@ def real_archive() -> Path:
     return Path(folder).absolute()
 
 
+# --- a stage or a command in this process: without the seconds that its imports take --------------
+
+
+def call(module: str, *arguments: str) -> None:
+    """What `python -m MODULE ARGUMENTS` does in the current folder."""
+    with mock.patch.object(sys, "argv", [module, *arguments]):
+        run(importlib.import_module(module).main)
+
+
+def refusal(module: str, *arguments: str) -> str:
+    """The sentence with which it ends; any other exception, as a traceback, fails the test."""
+    with pytest.raises(SystemExit) as ended:
+        call(module, *arguments)
+    assert isinstance(ended.value.code, str)
+    return ended.value.code
+
+
 # --- a Git repository with DVC results ------------------------------------------------------------
 
-Dvc = Callable[..., str]
+TRAINED = ["single", "candidate"]
+PER_VARIANT = ("train", "evaluate", "curves")
+STAGES = ["download", "vectorize@multi_hot", "compare", "plot"]
+STAGES += [f"{stage}@{variant}" for stage in PER_VARIANT for variant in TRAINED]
+
+
+def stages_run(output: str) -> list[str]:
+    """In order of their names: DVC runs what can be run in any order."""
+    return sorted(re.findall("Running stage '(.*)'", output))
+
+
+def results(folder: Path) -> dict[str, str]:
+    """The hash of every file that the pipeline wrote."""
+    return {
+        str(path.relative_to(folder)): sha256(path)
+        for top in ("data", "models", "metrics", "plots", "dvc.lock")
+        for path in sorted([folder / top, *(folder / top).rglob("*")])
+        if path.is_file()
+    }
 
 
 def make_repository(folder: Path, mirror: Path, home: Path) -> Path:
     make_workspace(folder, mirror)
-    command(folder, mirror, home, "git init --quiet")
+    command(folder, mirror, home, "git init --quiet --initial-branch main")
     command(folder, mirror, home, "git config user.email someone@example.org")
     command(folder, mirror, home, "git config user.name Someone")
     commit(folder, mirror, home)
@@ -145,12 +190,14 @@ def commit(folder: Path, mirror: Path, home: Path) -> None:
 
 
 def attempt(
-    folder: Path, mirror: Path, home: Path, line: str, *more: str
+    folder: Path, mirror: Path, home: Path, line: str, *more: str, **variables: str
 ) -> subprocess.CompletedProcess[str]:
+    """Run the words of `line` and `more`; a path may have spaces, so it is one of `more`."""
+    assert "/" not in line
     return subprocess.run(
         [*line.split(), *more],
         cwd=folder,
-        env=os.environ | environment(mirror, home),
+        env=os.environ | environment(mirror, home) | variables,
         capture_output=True,
         text=True,
         check=False,
@@ -169,30 +216,46 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def repository(tmp_path_factory: pytest.TempPathFactory, mirror: Path, home: Path) -> Path:
-    """A repository in which `dvc repro` has run once and its results are committed."""
-    folder = tmp_path_factory.mktemp("a path with spaces") / "repository"
-    make_repository(folder, mirror, home)
-    command(folder, mirror, home, "dvc repro")
-    commit(folder, mirror, home)
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the processes of one run of the tests share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One process at a time."""
+    with (folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def repository(shared: Path, mirror: Path, home: Path) -> Path:
+    """A repository in which `dvc repro` has run once and its results are committed.
+
+    The first process that needs it makes it, for all; so tests only look at it, and change a copy.
+    """
+    folder = shared / "a path with spaces" / "repository"
+    with locked(shared):
+        if not folder.exists():
+            begun = make_repository(folder.with_name("begun"), mirror, home)
+            assert stages_run(command(begun, mirror, home, "dvc repro")) == sorted(STAGES)
+            commit(begun, mirror, home)
+            begun.rename(folder)
     return folder
 
 
 @pytest.fixture
-def dvc(repository: Path, mirror: Path, home: Path) -> Any:
-    """Run dvc in the repository; after the test it is as it was."""
-    yield lambda line, *more: command(repository, mirror, home, f"dvc {line}", *more)
-    command(repository, mirror, home, "git reset --hard --quiet")
-    command(repository, mirror, home, "git clean -fd --quiet")
-    command(repository, mirror, home, "dvc checkout --force --quiet")
+def copy(repository: Path, tmp_path: Path) -> Path:
+    """A copy of the repository, to be changed."""
+    return Path(shutil.copytree(repository, tmp_path / "a copy"))
 
 
-def worsen(folder: Path) -> None:
-    """The candidate gets all test reviews wrong."""
-    labels = np.load(folder / "data/multi_hot/test_labels.npy")
-    predictions = folder / "data/predictions/candidate_test.npy"
-    predictions.unlink()  # a link to the cache, perhaps
-    np.save(predictions, np.repeat(1.0 - labels[None], 3, axis=0).astype(np.float32))
-    scores = pd.read_csv(folder / "metrics/scores.csv")
-    scores.loc[scores["variant"] == "candidate", "test_accuracy"] = 0.0
-    scores.to_csv(folder / "metrics/scores.csv", index=False)
+Dvc = Callable[..., str]
+
+
+@pytest.fixture
+def dvc(copy: Path, mirror: Path, home: Path) -> Dvc:
+    """Run dvc in the copy."""
+    return lambda line, *more: command(copy, mirror, home, f"dvc {line}", *more)

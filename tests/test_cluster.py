@@ -7,17 +7,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
-from workflow.errors import InputError
 
 from stages import train
-from tests.conftest import attempt, command, edit_params
-from tests.test_pipeline import results
-from tests.test_train import NUM_WORDS, make_reviews, make_variant
+from tests.conftest import attempt, results
+from tests.test_train import NUM_WORDS, make_recipe, make_reviews
+from workflow import seeds
+from workflow.errors import InputError
 
 distributed = pytest.importorskip("distributed")
 BOUND = 60  # seconds
@@ -63,43 +64,36 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_a_cluster_gives_the_same_bytes_also_when_it_loses_a_worker(
-    repository: Path, mirror: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_cluster_gives_the_same_bytes_also_when_it_loses_a_worker_and_says_when_it_is_lost(
+    copy: Path, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    copy = Path(shutil.copytree(repository, tmp_path / "copy"))
-    edit_params(copy, train__seeds=3, model__epochs=60)
-    command(copy, mirror, home, "python -m stages.train candidate")
-    local = results(copy)
+    """One cluster from its start to its end, since its processes take their time to begin."""
     shutil.rmtree(copy / "models/candidate")
-    with cluster(tmp_path, copy) as (address, (first, second, _)):
+    with cluster(tmp_path, copy) as (address, (first, second, scheduler)):
         monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
-        with (
-            subprocess.Popen(
+        with distributed.Client(address) as client:
+            with subprocess.Popen(
                 [sys.executable, "-m", "stages.train", "candidate"],
                 cwd=copy,
                 stdout=subprocess.PIPE,
-            ) as stage,
-            distributed.Client(address) as client,
-        ):
-            wait_until(lambda: len([tasks for tasks in client.processing().values() if tasks]) == 2)
-            first.kill()
-            stage.communicate(timeout=BOUND)
-        assert stage.returncode == 0
-        assert second.poll() is None
-    assert results(copy) == local
+            ) as stage:
+                wait_until(lambda: len([t for t in client.processing().values() if t]) == 2)
+                first.kill()
+                stage.communicate(timeout=BOUND)
+            assert stage.returncode == 0
+            assert second.poll() is None
+            assert results(copy) == results(repository)
 
+            with pytest.raises(InputError, match="^Keras cannot train this variant: "):
+                train_something(loss="ctc")
 
-def test_what_cannot_be_trained_is_a_sentence_on_a_cluster_too(
-    repository: Path, mirror: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    copy = Path(shutil.copytree(repository, tmp_path / "copy"))
-    edit_params(copy, model__loss="ctc")
-    with cluster(tmp_path, copy) as (address, _):
-        monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
-        failed = attempt(copy, mirror, home, "python -m stages.train candidate")
-    assert failed.returncode == 1
-    assert "error: Keras cannot train this variant: " in failed.stderr
-    assert "Traceback" not in failed.stderr
+            with ThreadPoolExecutor(1) as thread:
+                lost = thread.submit(train_something, epochs=10_000)
+                wait_until(lambda: any(client.processing().values()))
+                for process in (second, scheduler):
+                    process.kill()
+                with pytest.raises(InputError, match="did not train all seeds"):
+                    lost.result(timeout=BOUND)
 
 
 def test_a_cluster_without_the_stages_is_a_sentence(
@@ -115,32 +109,9 @@ def test_a_cluster_without_the_stages_is_a_sentence(
     assert "Traceback" not in failed.stderr
 
 
-def test_a_cluster_that_is_lost_is_a_sentence(
-    repository: Path, mirror: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    copy = Path(shutil.copytree(repository, tmp_path / "copy"))
-    edit_params(copy, model__epochs=10_000, model__patience=None)
-    with cluster(tmp_path, copy) as (address, processes):
-        monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
-        with subprocess.Popen(
-            [sys.executable, "-m", "stages.train", "candidate"],
-            cwd=copy,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as stage:
-            with distributed.Client(address) as client:
-                wait_until(lambda: any(client.processing().values()))
-            for process in processes:
-                process.kill()
-            _, errors = stage.communicate(timeout=BOUND)
-    assert stage.returncode == 1
-    assert "did not train all seeds" in errors
-    assert "Traceback" not in errors
-
-
 def test_a_cluster_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://127.0.0.1:9")
-    monkeypatch.setattr(train, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(seeds, "CONNECT_SECONDS", 1)
     with pytest.raises(InputError, match=r"no Dask scheduler at tcp://127\.0\.0\.1:9"):
         train_something()
 
@@ -148,7 +119,7 @@ def test_a_cluster_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("address", ["nonsense://x", "tcp://", ""])
 def test_an_address_that_is_none_is_a_sentence(address: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
-    monkeypatch.setattr(train, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(seeds, "CONNECT_SECONDS", 1)
     with pytest.raises(InputError, match="DASK_SCHEDULER_ADDRESS: no Dask scheduler at "):
         train_something()
 
@@ -162,5 +133,6 @@ def test_dask_is_only_needed_for_a_cluster(monkeypatch: pytest.MonkeyPatch):
         train_something()
 
 
-def train_something() -> None:
-    train.train_all(make_variant(epochs=1), NUM_WORDS, range(1), make_reviews(), make_reviews())
+def train_something(**changes: Any) -> None:
+    recipe = make_recipe(**{"epochs": 1} | changes)
+    train.train_all(recipe, NUM_WORDS, range(1), make_reviews(), make_reviews())

@@ -12,11 +12,12 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from workflow.params import load_params
 
-from stages import download, network, train, vectorize
-from tests.conftest import PROJECT, command
-from tests.test_pipeline import STAGES, results, stages_run
+from stages import train
+from tests.conftest import PROJECT, STAGES, command, results, stages_run
+from workflow import features, network
+from workflow.params import load_params
+from workflow.sources import bundled
 
 SOMEBODY = 65534  # a user without rights; Debian calls him nobody
 
@@ -68,7 +69,7 @@ def test_elsewhere_the_bytes_are_the_same(
             **user,
         )
         assert run.returncode == 0, run.stdout + run.stderr
-        assert stages_run(run.stdout) == STAGES
+        assert stages_run(run.stdout) == sorted(STAGES)
         here, there = results(repository), results(clone)
         assert [name for name in here | there if here.get(name) != there.get(name)] == []
 
@@ -77,10 +78,10 @@ def test_other_rounding_moves_the_accuracy_by_less_than_a_tenth_of_a_point():
     """The tolerance between processors; `make rounding` measures it for all seeds and variants."""
     params = load_params(PROJECT / "params.yaml")
     num_words = params.features.multi_hot.num_words
-    reviews = vectorize.multi_hot(download.bundled_reviews(params.data).train, num_words)
+    reviews = features.multi_hot(bundled.bundled_reviews(params.data).train, num_words)
     splits = reviews.between(10_000, 20_000), reviews.between(0, 10_000)
-    variant = params.variant("single").model_copy(update={"epochs": 5})
-    train_one = functools.partial(train.train_all, variant, num_words, range(1, 2), *splits)
+    recipe = params.recipe("single").model_copy(update={"epochs": 5})
+    train_one = functools.partial(train.train_all, recipe, num_words, range(1, 2), *splits)
     ((archive, here),) = train_one()
     with mock.patch.object(network, "build", functools.partial(network.build, plain=True)):
         ((other_archive, there),) = train_one()

@@ -17,7 +17,6 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.conftest import (
-    PROJECT,
     attempt,
     command,
     edit_params,
@@ -209,7 +208,7 @@ def test_a_cache_that_takes_nothing_is_one_sentence(
         assert "Permission denied" in one_sentence(failed)
         cache.chmod(0o755)
     command(copy, mirror, home, "dvc repro --single-item vectorize")
-    command(copy, mirror, home, f"python -m commands.verify")
+    command(copy, mirror, home, "python -m commands.verify")
     assert outcome(copy) == outcome(repository)
 
 

@@ -8,7 +8,6 @@ import itertools
 import json
 import os
 import pickle
-import resource
 import subprocess
 import sys
 import zipfile
@@ -23,23 +22,28 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
+
+from tests.conftest import PROJECT, write_archive
 from workflow.errors import InputError, reading
 from workflow.params import Params, load_params
+from workflow.results import Correct, read_correct, read_facts, read_history, read_scores
+from workflow.sources import bundled
+from workflow.sources.corpus import Corpus, content_hash
+from workflow.sources.keras_archive import parse_archive
 from workflow.storage import (
+    CORRECT,
     HISTORY,
-    MULTI_HOT,
-    PREDICTIONS,
+    METRICS,
     SCORES,
-    MultiHotFacts,
+    DataFacts,
+    FeatureFacts,
     Reviews,
-    read_history,
+    features_folder,
     read_json,
-    read_scores,
     write_json,
 )
 
-from stages import compare, download
-from tests.conftest import PROJECT, write_archive
+MULTI_HOT = features_folder("multi_hot")
 
 T = TypeVar("T")
 REAL = (PROJECT / "params.yaml").read_bytes()
@@ -251,7 +255,7 @@ def with_pickle(content: bytes, count: int = 60) -> bytes:
     return header + content
 
 
-def check_corpus(corpus: download.Corpus | None) -> None:
+def check_corpus(corpus: Corpus | None) -> None:
     if corpus:
         words = len(corpus.word_index)
         assert list(corpus.word_index.values()) == list(range(1, words + 1))
@@ -260,14 +264,14 @@ def check_corpus(corpus: download.Corpus | None) -> None:
             ranks, offsets, _ = astuple(reviews)
             assert offsets[-1] == len(ranks)
             assert 1 <= ranks.min(initial=1) <= ranks.max(initial=1) <= words
-        download.content_hash(corpus)
+        content_hash(corpus)
 
 
 @fuzz
 @given(data=st.data())
 def test_a_damaged_archive(files, data: st.DataObject):
     archive = data.draw(damaged(files[0]))
-    check_corpus(read_or_refused(lambda: download.parse_archive(archive, files[1])))
+    check_corpus(read_or_refused(lambda: parse_archive(archive, files[1])))
 
 
 @fuzz
@@ -276,7 +280,7 @@ def test_a_damaged_member_of_the_archive(files, data: st.DataObject):
     members = members_of(files[0])
     name = data.draw(st.sampled_from(sorted(members)))
     archive = zipped(members | {name: data.draw(damaged(members[name]))})
-    check_corpus(read_or_refused(lambda: download.parse_archive(archive, files[1])))
+    check_corpus(read_or_refused(lambda: parse_archive(archive, files[1])))
 
 
 anything = st.recursive(
@@ -295,7 +299,7 @@ def test_reviews_of_anything(files, x: list[Any], y: list[int]):
     array = np.empty(len(x), dtype=object)
     array[:] = x
     archive = zipped(members_of(files[0]) | {"x_test": npy(array), "y_test": npy(np.array(y, int))})
-    corpus = read_or_refused(lambda: download.parse_archive(archive, files[1]))
+    corpus = read_or_refused(lambda: parse_archive(archive, files[1]))
     valid = len(x) == len(y) > 0 and all(
         type(review) is list and all(type(rank) is int and 1 <= rank <= 60 for rank in review)
         for review in x
@@ -314,7 +318,7 @@ def test_a_review_of_another_kind(files, review: Any):
     array[0] = review
     archive = zipped(members_of(files[0]) | {"x_test": npy(array), "y_test": npy(np.array([1]))})
     with pytest.raises(InputError, match="the archive is not that of keras"):
-        download.parse_archive(archive, files[1])
+        parse_archive(archive, files[1])
 
 
 @pytest.mark.parametrize(
@@ -339,7 +343,7 @@ def test_a_review_of_another_kind(files, review: Any):
 def test_labels_of_another_kind(files, labels: Any):
     archive = zipped(members_of(files[0]) | {"y_test": npy(labels)})
     with pytest.raises(InputError, match="the archive is not that of keras"):
-        download.parse_archive(archive, files[1])
+        parse_archive(archive, files[1])
 
 
 def call(function: str, *arguments: Any) -> bytes:
@@ -379,54 +383,67 @@ BOMBS: dict[str, dict[str, bytes]] = {
 }
 
 
-def run_limited(folder: Path) -> subprocess.CompletedProcess[str]:
-    """`parse_archive` on the two files of a folder, with little memory and time."""
-    code = (
-        "import sys; from pathlib import Path; from stages import download, errors\n"
-        "read = [Path(sys.argv[1], name).read_bytes() for name in ('imdb.npz', 'index.json')]\n"
-        "errors.run(lambda: download.parse_archive(*read) and None)"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", code, str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
+LIMITED = """
+import os, resource, sys
+from pathlib import Path
+from workflow.errors import run
+from workflow.sources.keras_archive import parse_archive
+
+memory, index, *folders = sys.argv[1:]
+for folder in folders:  # each in a process of its own; the imports are done once
+    if not os.fork():
+        resource.setrlimit(resource.RLIMIT_AS, (int(memory), int(memory)))
+        os.chdir(folder)
+        for number, name in enumerate(("stdout", "stderr"), 1):
+            os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), number)
+        read = Path("imdb.npz").read_bytes(), Path(index).read_bytes()
+        run(lambda: parse_archive(*read) and None)
+        sys.exit()
+    status = os.waitstatus_to_exitcode(os.wait()[1])
+    Path(folder, "status").write_text(str(status))
+"""
+COMPRESSED = {
+    "deflated zeros": zipfile.ZIP_DEFLATED,
+    "compressed zeros (bzip2)": zipfile.ZIP_BZIP2,
+    "compressed zeros (lzma)": zipfile.ZIP_LZMA,
+}
+
+
+@pytest.fixture(scope="module")
+def exploded(files: tuple[bytes, bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`parse_archive` on each bomb, with little memory and time: a folder for each."""
+    parent, members = tmp_path_factory.mktemp("bombs"), members_of(files[0])
+    zeros = {"y_test": npy(np.zeros(10, int)) + bytes(60_000_000)}
+    archives = {name: zipped(members | bomb, zipfile.ZIP_DEFLATED) for name, bomb in BOMBS.items()}
+    archives |= {name: zipped(members | zeros, method) for name, method in COMPRESSED.items()}
+    for name, archive in archives.items():
+        (parent / name).mkdir()
+        (parent / name / "imdb.npz").write_bytes(archive)
+    (parent / "index.json").write_bytes(files[1])
+    folders = [str(parent / name) for name in archives]
+    subprocess.run(
+        [sys.executable, "-c", LIMITED, str(MEMORY), str(parent / "index.json"), *folders],
+        check=True,
+        timeout=120,
         env=os.environ | {"PYTHONPATH": str(PROJECT), "OPENBLAS_NUM_THREADS": "1"},
-        cwd=folder,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
     )
+    return parent
 
 
-@pytest.mark.parametrize(
-    "name", [*BOMBS, "deflated zeros", "compressed zeros (bzip2)", "compressed zeros (lzma)"]
-)
-def test_bombs_are_refused_in_little_memory(files, tmp_path, name: str):
-    members, zeros = members_of(files[0]), npy(np.zeros(10, int)) + bytes(400_000_000)
-    method = zipfile.ZIP_DEFLATED
-    if name in BOMBS:
-        archive = zipped(members | BOMBS[name], method)
-    else:
-        if "bzip2" in name:
-            method = zipfile.ZIP_BZIP2
-        if "lzma" in name:
-            method = zipfile.ZIP_LZMA
-        archive = zipped(members | {"y_test": zeros}, method)
-    (tmp_path / "imdb.npz").write_bytes(archive)
-    (tmp_path / "index.json").write_bytes(files[1])
-    result = run_limited(tmp_path)
-    assert "error: the archive is not that of keras.datasets.imdb: " in result.stderr
-    assert "Traceback" not in result.stderr
-    assert ("stored nor deflated" in result.stderr) == (
-        method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
-    )
-    assert result.returncode == 1
-    assert not (tmp_path / "hacked").exists()
+@pytest.mark.parametrize("name", [*BOMBS, *COMPRESSED])
+def test_bombs_are_refused_in_little_memory(exploded: Path, name: str):
+    folder = exploded / name
+    assert (folder / "status").read_text() == "1"
+    error = (folder / "stderr").read_text()
+    assert error.startswith("error: the archive is not that of keras.datasets.imdb: ")
+    assert "Traceback" not in error
+    assert ("stored nor deflated" in error) == ("(" in name)
+    assert not (folder / "hacked").exists()
 
 
 def test_members_that_no_one_asks_for_are_not_read(files):
     members = members_of(files[0]) | {"../../outside": b"", "/etc/x": b"junk"}
-    check_corpus(download.parse_archive(zipped(members), files[1]))
+    check_corpus(parse_archive(zipped(members), files[1]))
 
 
 # --- the word index and the bundled CSV -----------------------------------------------------------
@@ -435,7 +452,7 @@ def test_members_that_no_one_asks_for_are_not_read(files):
 @fuzz
 @given(content=damaged(json.dumps({f"w{rank}": rank for rank in range(1, 20)}).encode()))
 def test_a_damaged_word_index(files, content: bytes):
-    check_corpus(read_or_refused(lambda: download.parse_archive(files[0], content)))
+    check_corpus(read_or_refused(lambda: parse_archive(files[0], content)))
 
 
 @pytest.mark.parametrize(
@@ -450,7 +467,7 @@ def test_a_damaged_word_index(files, content: bytes):
 )  # fmt: skip
 def test_a_word_index_of_another_kind(files, content: bytes):
     with pytest.raises(InputError, match="the archive is not that of keras"):
-        download.parse_archive(files[0], content)
+        parse_archive(files[0], content)
 
 
 @fuzz
@@ -463,9 +480,9 @@ def test_a_damaged_csv(content: bytes):
     data = load_params(PROJECT / "params.yaml").data
     data = data.model_copy(update={"bundled": data.bundled.model_copy(update={"test_reviews": 1})})
 
-    def read() -> download.Corpus:
+    def read() -> Corpus:
         with reading("the CSV"):
-            return download.divide(download.parse_table(content), data)
+            return bundled.divide(bundled.parse_table(content), data)
 
     check_corpus(read_or_refused(read))
 
@@ -479,14 +496,17 @@ VARIANTS, SEEDS, NUM_WORDS = ("a", "b"), range(1, 4), 50
 def handed_on(tmp_path, monkeypatch) -> dict[Path, Callable[[], object]]:
     """Small files such as the stages write, and how each is read."""
     monkeypatch.chdir(tmp_path)
-    for path in (MULTI_HOT, PREDICTIONS, SCORES.parent, HISTORY):
+    for path in (MULTI_HOT, CORRECT, HISTORY):
         path.mkdir(parents=True)
     values = np.array([1, 4, 49, 2, 3, 7], np.uint8)
     Reviews(values, np.array([0, 3, 3, 6]), np.array([1, 0, 1], np.uint8)).save(MULTI_HOT, "test")
-    facts = {"source": "keras", "sha256": "0", "vocabulary": 60, "num_words": NUM_WORDS}
+    facts = {"source": "keras", "sha256": "0", "vocabulary": 60, "columns": NUM_WORDS}
     sizes = {f"{split}_reviews": 3 for split in ("train", "validation", "test")}
     write_json(MULTI_HOT / "facts.json", facts | sizes)
-    np.save(PREDICTIONS / "a_test.npy", np.array([[0, 0.5, 1]] * 3, np.float32))
+    write_json(METRICS, {"data": facts | sizes, "a": {"test_accuracy": 0.5}})
+    bits = np.array([[0, 1, 1]] * 3, bool)
+    correct = Correct("0", np.array(SEEDS), {"validation": bits, "test": bits})
+    (CORRECT / "a.npz").write_bytes(correct.to_bytes())
     columns = ["train_accuracy", "validation_accuracy", "test_accuracy", "test_loss"]
     counts = [f"test_{a}_{b}" for a in ("true", "false") for b in ("positives", "negatives")]
     rows = [
@@ -507,9 +527,10 @@ def handed_on(tmp_path, monkeypatch) -> dict[Path, Callable[[], object]]:
     pd.DataFrame(epochs).to_csv(HISTORY / "a.csv", index=False)
     arrays = [f"test_{name}.npy" for name in ("values", "offsets", "labels")]
     return {
-        MULTI_HOT / "facts.json": lambda: read_json(MULTI_HOT / "facts.json", MultiHotFacts),
-        PREDICTIONS / "a_test.npy": lambda: compare.load_predictions("a", "test", (3, 3)),
-        SCORES: lambda: read_scores(VARIANTS, SEEDS),
+        MULTI_HOT / "facts.json": lambda: read_json(MULTI_HOT / "facts.json", FeatureFacts),
+        METRICS: read_facts,
+        CORRECT / "a.npz": lambda: read_correct(CORRECT / "a.npz"),
+        SCORES: lambda: read_scores(SCORES, VARIANTS, SEEDS),
         HISTORY / "a.csv": lambda: read_history("a", SEEDS),
     } | {MULTI_HOT / name: lambda: Reviews.load(MULTI_HOT, "test") for name in arrays}
 
@@ -520,9 +541,13 @@ def check_handed_on(read: object) -> None:
             assert max(astuple(read)[0], default=0) < NUM_WORDS
             assert len(read) == 3
             assert [len(read.between(i, i + 1)) for i in range(3)] == [1, 1, 1]
-        case np.ndarray():
-            assert read.shape == (3, 3)
-            assert ((read >= 0) & (read <= 1)).all()
+        case DataFacts():
+            assert read.test_reviews >= 0
+        case Correct():
+            assert len(read.seeds) == len(set(read.seeds.tolist()))
+            for bits in read.of.values():
+                assert bits.dtype == bool
+                assert len(bits) == len(read.seeds)
         case pd.DataFrame():
             assert np.isfinite(read.select_dtypes("number").to_numpy()).all()
 
@@ -569,21 +594,27 @@ def test_arrays_of_another_kind(handed_on, name: str, array: Any):
 
 
 @pytest.mark.parametrize(
-    "array",
+    "changes",
     [
-        np.full((3, 3), np.nan, np.float32),
-        np.full((3, 3), 1.5, np.float32),
-        np.zeros((3, 3)),
-        np.zeros((2, 3), np.float32),
-        np.zeros((3, 3, 1), np.float32),
-        np.zeros((3, 3), object),
+        {"seeds": np.array([1, 1, 2])},
+        {"seeds": np.array([1.0, 2, 3])},
+        {"seeds": np.array([[1, 2, 3]])},
+        {"seeds": np.arange(20)},
+        {"test": np.zeros((1, 3))},
+        {"test": np.zeros((2, 3), np.uint8)},
+        {"test": np.zeros((1, 4), np.uint8)},
+        {"test": np.zeros((1, 3), object)},
+        {"test_reviews": np.array([3, 3])},
+        {"test_reviews": np.array("three")},
     ],
-    ids=lambda array: f"{array.dtype} {array.shape} {array.flat[0]}",
+    ids=lambda changes: " ".join(f"{k} {v.dtype} {v.shape}" for k, v in changes.items()),
 )
-def test_predictions_of_another_kind(handed_on, array: Any):
-    np.save(PREDICTIONS / "a_test.npy", array)
-    with pytest.raises(InputError, match=r"a_test\.npy: .*; `dvc repro` makes it anew"):
-        compare.load_predictions("a", "test", (3, 3))
+def test_bits_of_another_kind(handed_on, changes: dict[str, Any]):
+    with np.load(CORRECT / "a.npz") as arrays:
+        whole = dict(arrays)
+    np.savez(CORRECT / "a.npz", **whole | changes)
+    with pytest.raises(InputError, match=r"a\.npz: .*; `dvc repro` makes it anew"):
+        read_correct(CORRECT / "a.npz")
 
 
 @pytest.mark.parametrize("path", [SCORES, HISTORY / "a.csv"], ids=str)

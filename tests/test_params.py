@@ -3,10 +3,14 @@
 from typing import Any
 
 import pytest
-from workflow.errors import InputError
-from workflow.params import ACTIVATIONS, LOSSES, OPTIMIZERS, load_params
 
 from tests.conftest import PROJECT, edit_params
+from workflow.errors import InputError
+from workflow.keras_names import ACTIVATIONS, LOSSES, OPTIMIZERS
+from workflow.params import load_params
+
+CANDIDATE = {"recipe": "model", "features": "multi_hot"}
+MINE = CANDIDATE | {"recipe": "baselines.mine"}
 
 
 def test_the_committed_parameters_are_valid():
@@ -52,10 +56,14 @@ def test_the_committed_parameters_are_valid():
         ("features__multi_hot__num_words", -1, "features.multi_hot.num_words: -1 is not allowed"),
         ("train__seeds", 0, "train.seeds: 0 is not allowed"),
         ("typo", 1, "unknown key typo (1); the keys are data, features, train, variants, compa"),
-        ("variants__mine", "baselines.mine", "variants.mine: 'baselines.mine' is no block of this"),
+        ("variants__mine", MINE, "variants.mine.recipe: 'baselines.mine' is no recipe in this fi"),
+        ("variants__mine", "model", "variants.mine: 'model' is not allowed"),
+        ("variants__mine", {"recipe": "model"}, "variants.mine.features: missing"),
+        ("variants__single__features", "bag", "variants.single.features: 'bag' is not allowed"),
+        ("compare__smallest", -0.1, "compare.smallest: -0.1 is not allowed"),
         ("compare__reference", "best", "compare.reference: 'best' is not a variant; there are"),
-        ("variants__data", "model", "variants.data: the metrics use this name"),
-        ("variants", {"../x": "model"}, "variants.../x.[key]: '../x' is not allowed"),
+        ("variants__data", CANDIDATE, "variants.data: the metrics use this name"),
+        ("variants", {"../x": CANDIDATE}, "variants.../x.[key]: '../x' is not allowed"),
     ],
 )
 def test_what_is_wrong_is_named(workspace, key: str, value: Any, answer: str):
@@ -111,7 +119,7 @@ def test_the_candidates_layers_take_what_the_block_says(key: str, value: Any):
 
 def test_a_layer_keeps_what_it_sets_itself():
     first, second, third = (
-        load_params(PROJECT / "params.yaml").variant("three_regularized").hidden_layers
+        load_params(PROJECT / "params.yaml").recipe("three_regularized").hidden_layers
     )
     assert [first.dropout, second.dropout, third.dropout] == [0.5, 0.5, 0.0]
     assert [first.kernel_l1, second.kernel_l1, third.kernel_l1] == [0.0, 0.01, 0.0]

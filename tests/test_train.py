@@ -3,7 +3,6 @@
 import io
 import itertools
 import resource
-import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,18 +11,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from workflow.errors import InputError
-from workflow.params import Layer, Variant, load_params
-from workflow.storage import Reviews
-from tqdm import tqdm
 
-from stages import network, train
+from stages import train
 from tests.conftest import PROJECT
+from workflow import network
+from workflow.errors import InputError
+from workflow.params import Layer, Recipe, load_params
+from workflow.storage import Reviews
 
 NUM_WORDS = 40
 
 
-def make_variant(**changes: Any) -> Variant:
+def make_recipe(**changes: Any) -> Recipe:
     block: dict[str, Any] = {
         "layers": [Layer()],
         "units": 4,
@@ -33,7 +32,7 @@ def make_variant(**changes: Any) -> Variant:
         "epochs": 2,
         "batch_size": 16,
     }
-    return Variant(**block | changes)
+    return Recipe(**block | changes)
 
 
 def make_reviews(n: int = 50, seed: int = 0) -> Reviews:
@@ -55,8 +54,8 @@ def dense(reviews: Reviews) -> Any:
     return matrix
 
 
-def fit(variant: Variant, seed: int = 1) -> Any:
-    return train.train(variant, NUM_WORDS, seed, make_reviews(), make_reviews(30, seed=1))
+def fit(recipe: Recipe, seed: int = 1) -> Any:
+    return train.train(recipe, NUM_WORDS, seed, make_reviews(), make_reviews(30, seed=1))
 
 
 @pytest.fixture
@@ -98,9 +97,9 @@ def test_every_epoch_has_every_review_once_in_an_order_of_its_own():
     ids=str,
 )
 def test_loss_and_gradients_are_those_of_a_dense_layer(penalties: dict[str, float]):
-    variant, reviews = make_variant(**penalties, activation="relu"), make_reviews()
-    sparse = network.build(variant, NUM_WORDS, seed=1)
-    plain = network.build(variant, NUM_WORDS, seed=1, plain=True)
+    recipe, reviews = make_recipe(**penalties, activation="relu"), make_reviews()
+    sparse = network.build(recipe, NUM_WORDS, seed=1)
+    plain = network.build(recipe, NUM_WORDS, seed=1, plain=True)
     ((batch, labels),) = network.batches(reviews, NUM_WORDS, 50)
     results = []
     for model, inputs in ((sparse, batch), (plain, tf.constant(dense(reviews)))):
@@ -114,13 +113,13 @@ def test_loss_and_gradients_are_those_of_a_dense_layer(penalties: dict[str, floa
 
 
 def test_steps_of_adam_are_kerass():
-    variant, reviews = make_variant(learning_rate=0.01), make_reviews()
-    ours, kerass = (network.build(variant, NUM_WORDS, seed=1, plain=p) for p in (False, True))
+    recipe, reviews = make_recipe(learning_rate=0.01), make_reviews()
+    ours, kerass = (network.build(recipe, NUM_WORDS, seed=1, plain=p) for p in (False, True))
     assert type(ours.optimizer) is network.OnePassAdam
     assert type(kerass.optimizer) is keras.optimizers.Adam
     for model in (ours, kerass):
         model.fit(network.batches(reviews, NUM_WORDS, 16), epochs=20, shuffle=False, verbose=0)
-    before = network.build(variant, NUM_WORDS, seed=1).get_weights()
+    before = network.build(recipe, NUM_WORDS, seed=1).get_weights()
     for a, b, c in zip(ours.get_weights(), kerass.get_weights(), before, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
         assert abs(a - c).max() > 0.05
@@ -129,13 +128,13 @@ def test_steps_of_adam_are_kerass():
 def test_no_step_of_training_makes_the_reviews_dense():
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     reviews, num_words = make_reviews(512), 1_000_000  # as one dense batch: 2 GB
-    train.train(make_variant(units=1, batch_size=512), num_words, 1, reviews, reviews)
+    train.train(make_recipe(units=1, batch_size=512), num_words, 1, reviews, reviews)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 200_000  # kB
 
 
 def test_each_seed_starts_and_drops_differently():
-    variant = make_variant(dropout=0.5, layers=[Layer(), Layer()])
-    first, again, second = (network.build(variant, NUM_WORDS, seed) for seed in (1, 1, 2))
+    recipe = make_recipe(dropout=0.5, layers=[Layer(), Layer()])
+    first, again, second = (network.build(recipe, NUM_WORDS, seed) for seed in (1, 1, 2))
     for a, b, c in zip(first.get_weights(), again.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
         assert (a != c).any() or not a.any()
@@ -159,11 +158,11 @@ def test_each_seed_starts_and_drops_differently():
 def test_a_parameter_of_the_candidate_takes_effect(change: Any, where: Any, value: Any):
     candidate = load_params(PROJECT / "params.yaml").model
     block = candidate.model_dump() | {"layers": candidate.layers} | change
-    assert where(network.build(Variant(**block), NUM_WORDS, seed=1)) == value
+    assert where(network.build(Recipe(**block), NUM_WORDS, seed=1)) == value
 
 
 def test_training_learns_and_writes_its_history():
-    _, history = fit(make_variant(epochs=30, learning_rate=0.05))
+    _, history = fit(make_recipe(epochs=30, learning_rate=0.05))
     assert list(history.columns) == ["seed", "epoch", "split", "loss", "accuracy", "kept"]
     assert len(history) == 60
     last = history[history["epoch"] == 30].set_index("split")
@@ -173,8 +172,8 @@ def test_training_learns_and_writes_its_history():
 
 
 def test_early_stopping_keeps_the_epoch_with_the_lowest_validation_loss(load):
-    variant = make_variant(epochs=200, learning_rate=0.1, patience=2)
-    archive, history = fit(variant)
+    recipe = make_recipe(epochs=200, learning_rate=0.1, patience=2)
+    archive, history = fit(recipe)
     validation = history[history["split"] == "validation"].reset_index()
     best = validation["loss"].idxmin()
     assert len(validation) == best + 3 < 200
@@ -186,10 +185,10 @@ def test_early_stopping_keeps_the_epoch_with_the_lowest_validation_loss(load):
 
 
 def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads():
-    variant = make_variant(dropout=0.3, layers=[Layer(), Layer()], kernel_l2=0.01)
-    archive, history = fit(variant)
+    recipe = make_recipe(dropout=0.3, layers=[Layer(), Layer()], kernel_l2=0.01)
+    archive, history = fit(recipe)
     again = train.train_all(
-        variant, NUM_WORDS, range(1, 4), make_reviews(), make_reviews(30, seed=1)
+        recipe, NUM_WORDS, range(1, 4), make_reviews(), make_reviews(30, seed=1)
     )
     assert again[0][0] == archive
     assert again[0][1].equals(history)
@@ -198,28 +197,28 @@ def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads():
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "muon", "schedulefreeadamw"])
 def test_a_network_that_starts_anew_remembers_nothing(optimizer: str):
-    variant = make_variant(optimizer=optimizer, dropout=0.3, patience=1, kernel_l2=0.01)
+    recipe = make_recipe(optimizer=optimizer, dropout=0.3, patience=1, kernel_l2=0.01)
     with ThreadPoolExecutor(1) as thread:  # one that has no network yet
-        alone, history_alone = thread.submit(fit, variant, seed=2).result()
-    fit(variant, seed=1)
+        alone, history_alone = thread.submit(fit, recipe, seed=2).result()
+    fit(recipe, seed=1)
     before = network.last.network
-    archive, history = fit(variant, seed=2)
+    archive, history = fit(recipe, seed=2)
     assert network.last.network is before
     assert archive == alone
     assert history.equals(history_alone)
 
 
 def test_a_network_that_starts_anew_sees_every_review_of_a_larger_corpus():
-    variant, validation = make_variant(), make_reviews(30, seed=1)
+    recipe, validation = make_recipe(), make_reviews(30, seed=1)
     with ThreadPoolExecutor(1) as thread:  # one that has no network yet
-        alone = thread.submit(train.train, variant, NUM_WORDS, 1, make_reviews(200), validation)
-    fit(variant)
-    archive, _ = train.train(variant, NUM_WORDS, 1, make_reviews(200), validation)
+        alone = thread.submit(train.train, recipe, NUM_WORDS, 1, make_reviews(200), validation)
+    fit(recipe)
+    archive, _ = train.train(recipe, NUM_WORDS, 1, make_reviews(200), validation)
     assert archive == alone.result()[0]
 
 
 def test_a_saved_model_is_plain_keras(load):
-    archive, _ = fit(make_variant(dropout=0.3))
+    archive, _ = fit(make_recipe(dropout=0.3))
     model = load(archive)
     assert [type(layer) for layer in model.layers] == [
         keras.layers.Dense,
@@ -234,24 +233,23 @@ def test_a_saved_model_is_plain_keras(load):
 
 def test_a_loss_that_is_not_finite_stops_with_a_sentence():
     with pytest.raises(InputError, match=r"in epoch \d+ the loss became (nan|inf): a lower learn"):
-        fit(make_variant(optimizer="sgd", learning_rate=1e30, kernel_l2=1.0))
+        fit(make_recipe(optimizer="sgd", learning_rate=1e30, kernel_l2=1.0))
 
 
 def test_what_keras_refuses_is_told_in_a_sentence():
     with pytest.raises(InputError, match="Keras cannot train this variant: "):
-        fit(make_variant(loss="ctc"))
+        fit(make_recipe(loss="ctc"))
 
 
 def test_a_training_that_is_not_wanted_any_more_ends_early():
-    stop = threading.Event()
-    stop.set()
-    with tqdm(disable=True) as bar:
-        _, history = train.train(
-            make_variant(epochs=50),
-            NUM_WORDS,
-            1,
-            make_reviews(),
-            make_reviews(),
-            [train.Progress(bar, stop)],
-        )
+    notes = []
+
+    def unwanted(note: str) -> bool:
+        notes.append(note)
+        return False
+
+    reviews = make_reviews()
+    _, history = train.train(make_recipe(epochs=50), NUM_WORDS, 1, reviews, reviews, unwanted)
     assert history["epoch"].max() == 1
+    accuracy = history.loc[history["split"] == "validation", "accuracy"].item()
+    assert notes == [f"validation accuracy {accuracy:.4f}"]

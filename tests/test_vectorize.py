@@ -1,5 +1,6 @@
 """Word ranks to multi-hot vectors."""
 
+import re
 import tempfile
 import tracemalloc
 from pathlib import Path
@@ -8,11 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from workflow.errors import InputError
-from workflow.storage import Reviews, save_blocks
 
 from stages import vectorize
-from tests.conftest import edit_params
+from tests.conftest import call, edit_params, refusal
+from workflow import features
+from workflow.errors import InputError
+from workflow.storage import Reviews, save_blocks
 
 ranked_reviews = st.lists(st.lists(st.integers(1, 300), max_size=30), min_size=1, max_size=20)
 
@@ -34,46 +36,57 @@ def keras_encoding(review: list[int], num_words: int) -> list[int]:
 
 @given(ranked_reviews, st.integers(5, 310))
 def test_encode_is_the_encoding_of_keras(reviews: list[list[int]], num_words: int):
-    encoded = rows(vectorize.encode(make(reviews), num_words))
+    encoded = rows(features.encode(make(reviews), num_words))
     assert encoded == [keras_encoding(review, num_words) for review in reviews]
 
 
 @given(ranked_reviews, st.integers(5, 310))
 def test_multi_hot_has_each_word_once_and_nothing_else(reviews: list[list[int]], num_words: int):
-    vectors = vectorize.multi_hot(make(reviews), num_words)
+    vectors = features.multi_hot(make(reviews), num_words)
     expected = [sorted(set(keras_encoding(review, num_words))) for review in reviews]
     assert rows(vectors) == expected
 
 
 @given(ranked_reviews)
 def test_tokens_come_back_from_the_arrays(reviews: list[list[int]]):
-    vectors = vectorize.multi_hot(make(reviews), 304)
+    vectors = features.multi_hot(make(reviews), 304)
     words = [[index - 3 for index in row if index > 3] for row in rows(vectors)]
     assert words == [sorted(set(review)) for review in reviews]
 
 
 @pytest.mark.parametrize(("num_words", "dtype"), [(256, "uint8"), (257, "uint16"), (70_000, "u4")])
 def test_indices_have_the_smallest_type_that_fits(num_words: int, dtype: str):
-    assert vectorize.multi_hot(make([[1]]), num_words).values.dtype == np.dtype(dtype)
+    assert features.multi_hot(make([[1]]), num_words).values.dtype == np.dtype(dtype)
+
+
+def split_of(reviews: int, validation: float) -> dict[str, Reviews]:
+    train, test = make([[rank] for rank in range(1, reviews + 1)]), make([[300]])
+    return vectorize.divide(train, test, validation)
 
 
 def test_the_first_40_percent_validate():
-    assert vectorize.validation_size(25_000, 0.4) == 10_000
+    splits = split_of(25, 0.4)
+    assert rows(splits["validation"]) == [[rank] for rank in range(1, 11)]
+    assert rows(splits["train"]) == [[rank] for rank in range(11, 26)]
+    assert rows(splits["test"]) == [[300]]
 
 
 def test_a_split_without_training_reviews_is_refused():
     with pytest.raises(InputError, match=r"data\.validation: 0\.99 of 3 .* 0 to train on"):
-        vectorize.validation_size(3, 0.99)
+        split_of(3, 0.99)
 
 
 def test_more_words_than_the_vocabulary_are_refused(workspace):
-    from stages import download
-
-    download.main()
+    call("stages.download")
     edit_params(workspace, features__multi_hot__num_words=65)
-    with pytest.raises(InputError, match=r"num_words: 65 is more .* 60 words .* at most 64"):
-        vectorize.main()
+    sentence = refusal("stages.vectorize", "multi_hot")
+    assert re.search(r"num_words: 65 is more .* 60 words .* at most 64", sentence)
     assert not (workspace / "data/multi_hot").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["bag"]], ids=len)
+def test_features_that_are_none_are_refused(workspace, arguments: list[str]):
+    assert "is no feature set; there are multi_hot" in refusal("stages.vectorize", *arguments)
 
 
 @given(ranked_reviews, st.integers(1, 21))
@@ -92,7 +105,7 @@ def test_blocks_give_the_same_files_as_the_whole(reviews: list[list[int]], size:
 def test_vectorizing_makes_no_dense_array():
     reviews = make([[rank] for rank in range(1, 2001)])
     tracemalloc.start()
-    vectorize.multi_hot(reviews, num_words=1_000_000)  # dense: 2 GB, a byte for each word
+    features.multi_hot(reviews, num_words=1_000_000)  # dense: 2 GB, a byte for each word
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 10_000_000  # sorting takes 4 bytes for each word of the vocabulary

@@ -1,4 +1,4 @@
-"""`python verify.py` finds the damage that DVC overlooks, and says what brings the bytes back."""
+"""`make verify` finds the damage that DVC overlooks, and says what brings the bytes back."""
 
 import json
 import os
@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.conftest import PROJECT, attempt, command
-from tests.test_pipeline import results
+from tests.conftest import call, command, refusal, results
 
 
 @pytest.fixture
-def copy(repository: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(repository, tmp_path / "copy"))
+def here(copy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The copy, in which the test is."""
+    monkeypatch.chdir(copy)
+    return copy
 
 
 def flip(path: Path) -> None:
@@ -46,69 +47,94 @@ def cached(repository: Path, stage: str, name: str = "") -> Path:
     return path
 
 
-def test_healthy_results_are_told_from_missing_ones(copy: Path, mirror: Path, home: Path):
-    verify = f"python -m commands.verify"
-    assert command(copy, mirror, home, verify) == "10 outputs are what dvc.lock says\n"
-    shutil.rmtree(copy / "data/multi_hot")
-    shutil.rmtree(copy / ".dvc/cache")
-    assert command(copy, mirror, home, verify) == (
+def bad_files(capsys: pytest.CaptureFixture[str]) -> tuple[set[str], str]:
+    """Those that verify names, and its remedy."""
+    remedy = refusal("commands.verify")
+    lines = capsys.readouterr().err.splitlines()
+    reason = ": not the bytes that dvc.lock says"
+    assert all(line.endswith(reason) for line in lines)
+    return {line.removesuffix(reason) for line in lines}, remedy
+
+
+def test_healthy_results_are_told_from_missing_ones(
+    here: Path, capsys: pytest.CaptureFixture[str], mirror: Path, home: Path
+):
+    verify = "python -m commands.verify"
+    assert command(here, mirror, home, verify) == "17 outputs are what dvc.lock says\n"
+    shutil.rmtree(here / "data/multi_hot")
+    shutil.rmtree(here / ".dvc/cache")
+    call("commands.verify")
+    assert capsys.readouterr().out == (
         "not here, or not in dvc.lock: data/multi_hot\n`dvc pull` or `dvc repro` brings them\n"
-        "9 outputs are what dvc.lock says\n"
+        "16 outputs are what dvc.lock says\n"
     )
 
 
-@pytest.mark.parametrize(
-    ("damage", "place"),
-    [
-        (flip, lambda folder: cached(folder, "vectorize", "train_values.npy")),
-        (truncate, lambda folder: cached(folder, "vectorize", "train_values.npy")),
-        (flip, lambda folder: cached(folder, "vectorize")),
-        (flip, lambda folder: cached(folder, "plot")),
-        (flip, lambda folder: folder / "data/multi_hot/train_values.npy"),
-        (flip, lambda folder: folder / "metrics/metrics.json"),
-        (flip, lambda folder: folder / "plots/figures/differences.png"),
-        (Path.unlink, lambda folder: folder / "models/single/seed-1.keras"),
-        (Path.touch, lambda folder: folder / "models/single/seed-4.keras"),
-    ],
-    ids="cache truncated_cache listing uncached_listing array metrics figure missing extra".split(),
-)
-def test_damage_is_named_and_the_command_mends_it(
-    damage: Callable[[Path], None],
-    place: Callable[[Path], Path],
-    copy: Path,
-    repository: Path,
-    mirror: Path,
-    home: Path,
+Damage = tuple[Callable[[Path], None], Callable[[Path], Path]]
+VECTORIZE = "vectorize@multi_hot"
+DAMAGES: dict[str, Damage] = {
+    "cache": (flip, lambda folder: cached(folder, VECTORIZE, "train_values.npy")),
+    "truncated cache": (truncate, lambda folder: cached(folder, VECTORIZE, "test_values.npy")),
+    "listing": (flip, lambda folder: cached(folder, "download")),
+    "array": (flip, lambda folder: folder / "data/multi_hot/train_offsets.npy"),
+    "metrics": (flip, lambda folder: folder / "metrics/metrics.json"),
+    "figure": (flip, lambda folder: folder / "plots/figures/differences.png"),
+    "missing": (Path.unlink, lambda folder: folder / "models/single/seed-1.keras"),
+    "extra": (Path.touch, lambda folder: folder / "models/single/seed-4.keras"),
+}
+
+
+def inflict(folder: Path, damage: Damage) -> str:
+    """Do it; the name of the file."""
+    harm, place = damage
+    path = place(folder)
+    harm(path)
+    return str(path.relative_to(folder))
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_damage_is_named_and_nothing_else(
+    damage: Damage, here: Path, capsys: pytest.CaptureFixture[str]
 ):
-    path = place(copy)
-    damage(path)
-    verify = f"python -m commands.verify"
-    result = attempt(copy, mirror, home, verify)
-    assert result.returncode == 1
-    line, remedy = result.stderr.splitlines()
-    assert line == f"{path.relative_to(copy)}: not the bytes that dvc.lock says"
-    command(copy, mirror, home, "sh -c", remedy.removeprefix("to bring them back: "))
-    command(copy, mirror, home, verify)
-    assert results(copy) == results(repository)
+    name = inflict(here, damage)
+    files, _ = bad_files(capsys)
+    assert files == {name}
 
 
-def test_damage_that_dvc_checked_out(copy: Path, repository: Path, mirror: Path, home: Path):
-    flip(cached(copy, "vectorize", "train_values.npy"))
-    shutil.rmtree(copy / "data/multi_hot")
-    command(copy, mirror, home, "dvc checkout")
-    assert "up to date" in command(copy, mirror, home, "dvc status")  # so DVC believes
-    result = attempt(copy, mirror, home, f"python -m commands.verify")
-    assert "data/multi_hot/train_values.npy: not the bytes" in result.stderr
-    remedy = result.stderr.splitlines()[-1].removeprefix("to bring them back: ")
-    command(copy, mirror, home, "sh -c", remedy)
-    command(copy, mirror, home, f"python -m commands.verify")
-    assert results(copy) == results(repository)
+def test_an_output_that_only_git_keeps_is_named_as_a_whole(
+    here: Path, capsys: pytest.CaptureFixture[str]
+):
+    flip(here / "metrics/correct/single.npz")
+    files, _ = bad_files(capsys)
+    assert files == {"metrics/correct"}
 
 
-def test_a_damaged_lock_is_one_sentence(copy: Path, mirror: Path, home: Path):
-    with (copy / "dvc.lock").open("r+") as file:
+def test_the_command_mends_all_damage_at_once(
+    here: Path, repository: Path, mirror: Path, home: Path, capsys: pytest.CaptureFixture[str]
+):
+    inflicted = {inflict(here, damage) for damage in DAMAGES.values()}
+    files, remedy = bad_files(capsys)
+    assert files == inflicted
+    command(here, mirror, home, "sh -c", remedy.removeprefix("to bring them back: "))
+    call("commands.verify")
+    assert results(here) == results(repository)
+
+
+def test_damage_that_dvc_checked_out(
+    here: Path, repository: Path, mirror: Path, home: Path, capsys: pytest.CaptureFixture[str]
+):
+    flip(cached(here, VECTORIZE, "train_values.npy"))
+    shutil.rmtree(here / "data/multi_hot")
+    command(here, mirror, home, "dvc checkout")
+    assert "up to date" in command(here, mirror, home, "dvc status")  # so DVC believes
+    files, remedy = bad_files(capsys)
+    assert "data/multi_hot/train_values.npy" in files
+    command(here, mirror, home, "sh -c", remedy.removeprefix("to bring them back: "))
+    call("commands.verify")
+    assert results(here) == results(repository)
+
+
+def test_a_damaged_lock_is_one_sentence(here: Path):
+    with (here / "dvc.lock").open("r+") as file:
         file.write("{")
-    result = attempt(copy, mirror, home, f"python -m commands.verify")
-    assert result.returncode == 1
-    assert "Git may have it whole: `git checkout dvc.lock`" in result.stderr
-    assert "Traceback" not in result.stderr
+    assert "Git may have it whole: `git checkout dvc.lock`" in refusal("commands.verify")

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 LEVEL = 0.05  # of the verdicts; the intervals cover 1 - LEVEL
@@ -99,7 +99,7 @@ def difference(
 def seed_and_error(d: NDArray[np.int8]) -> tuple[float, float]:
     """Of (S, R) values: var(seed means) / S, and var(error) / (S R)."""
     seeds, reviews = d.shape
-    seed_part = float(d.mean(axis=1).var(ddof=1)) / seeds
+    seed_part = float(d.sum(axis=1).var(ddof=1)) / (seeds * reviews**2)  # of integers: no rounding
     if reviews == 1:
         return seed_part, 0.0
     review_part = float(d.mean(axis=0).var(ddof=1)) / reviews
@@ -199,3 +199,10 @@ def luck_of_the_best(tried: int) -> float:
     """
     x = np.linspace(-10, 10, 20_001)
     return float(np.sum((x[1:] + x[:-1]) / 2 * np.diff(special.ndtr(x) ** tried)))
+
+
+def spread(values: ArrayLike, style: str = ".4f") -> str:
+    """The mean over seeds ± the standard deviation; of a single seed, the value alone."""
+    array = np.asarray(values, np.float64)
+    deviation = f" ± {array.std(ddof=1):{style}}" if len(array) > 1 else ""
+    return f"{array.mean():{style}}{deviation}"

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from workflow.errors import InputError
 from workflow.params import Recipe
+from workflow.sparse import FAST, SparseDense
 from workflow.storage import REMEDY, Reviews
 
 # Every operation is deterministic. No sum is split among threads, so that it is taken in the same
@@ -38,138 +39,102 @@ with suppress(AttributeError):
     ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
-@tf.custom_gradient  # type: ignore[untyped-decorator]
-def sparse_matmul(indices: Any, values: Any, shape: Any, kernel: Any) -> Any:
-    """The product of a sparse matrix and a dense one, in compressed sparse row (CSR) form.
-
-    (n, k) sparse times (k, m) dense gives (n, m); the gradient is that of the dense product.
-    Several times as fast as `tf.sparse.sparse_dense_matmul`, which takes the matrix entry by entry.
-    """
-    csr = tf.raw_ops.SparseTensorToCSRSparseMatrix(
-        indices=indices, values=values, dense_shape=shape
-    )
-    product = tf.raw_ops.SparseMatrixMatMul(a=csr, b=kernel)
-    product.set_shape([None, kernel.shape[1]])
-
-    def gradient(upstream: Any) -> tuple[Any, ...]:
-        # Transposing first is faster than multiplying by the transposed matrix (transpose_a).
-        transposed = tf.raw_ops.SparseMatrixTranspose(input=csr, type=tf.float32)
-        return None, None, None, tf.raw_ops.SparseMatrixMatMul(a=transposed, b=upstream)
-
-    return product, gradient
-
-
-class SparseDense(keras.layers.Dense):  # type: ignore[misc]
-    """A `Dense` layer that multiplies sparse input by its kernel without making it dense.
-
-    Weights, arguments and results are those of `Dense`, which takes its place in saved models.
-    """
-
-    def call(self, inputs: Any, **options: Any) -> Any:
-        if not isinstance(inputs, tf.SparseTensor):
-            return super().call(inputs, **options)
-        kernel = tf.convert_to_tensor(self.kernel)
-        outputs = sparse_matmul(inputs.indices, inputs.values, inputs.dense_shape, kernel)
-        return self.activation(outputs + self.bias if self.use_bias else outputs)
-
-
-class OnePassAdam(keras.optimizers.Adam):  # type: ignore[misc]
-    """Keras's Adam, its update computed in one pass over the weights.
-
-    Keras takes a dozen, which cost a fifth of an epoch: most of the first layer's weights belong to
-    words that a batch does not have, and Adam moves them all the same.
-    """
-
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        step = tf.cast(self.iterations + 1, tf.float32)
-        number = self._get_variable_index(variable)
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle,
-            m=self._momentums[number].value.handle,
-            v=self._velocities[number].value.handle,
-            beta1_power=self.beta_1**step,
-            beta2_power=self.beta_2**step,
-            lr=learning_rate,
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
-            grad=gradient,
-        )
-
-
-def build(recipe: Recipe, columns: int, seed: int, *, plain: bool = False) -> keras.Sequential:
-    """A compiled network: (n, columns) multi-hot float32 in, (n, 1) probabilities out.
+def build(
+    recipe: Recipe,
+    columns: int,
+    seed: int,
+    scale: NDArray[np.float32] | None = None,
+    *,
+    plain: bool = False,
+) -> keras.Sequential:
+    """A compiled network: (n, columns) sparse float32 in, (n, 1) probabilities out.
 
     Args:
         recipe: the architecture and how it is trained.
         columns: the length of the input vectors.
         seed: determines the initial weights and what dropout drops.
+        scale: (columns,) what the columns are multiplied by; None: by nothing.
         plain: all classes are Keras's own, for comparison and to be saved.
     """
     seeds = map(int, np.random.SeedSequence(seed).generate_state(2 * len(recipe.layers) + 1))
+    config: dict[str, Any] = {"name": "optimizer"}
+    if recipe.learning_rate is not None:
+        config["learning_rate"] = recipe.learning_rate
+    optimizer = keras.optimizers.get({"class_name": recipe.optimizer, "config": config})
+    fast = None if plain else FAST.get(type(optimizer))
+    if fast:
+        optimizer = fast.from_config(optimizer.get_config())
     network = keras.Sequential(
-        [keras.Input((columns,), sparse=True, name="multi_hot")], name="network"
+        [keras.Input((columns,), sparse=True, name="review")], name="network"
     )
-    for number, layer in enumerate(recipe.hidden_layers, 1):
-        dense = SparseDense if number == 1 and not plain else keras.layers.Dense
-        network.add(
-            dense(
-                layer.units,
-                activation=layer.activation,
-                kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
-                kernel_regularizer=l1_l2(layer.kernel_l1, layer.kernel_l2),
-                activity_regularizer=l1_l2(layer.activity_l1, layer.activity_l2),
-                name=f"hidden_{number}",
+
+    def add(
+        units: Any, kernel_regularizer: keras.Regularizer | None = None, **options: Any
+    ) -> None:
+        options["kernel_initializer"] = keras.initializers.GlorotUniform(next(seeds))
+        options["kernel_regularizer"] = kernel_regularizer
+        if network.layers:
+            network.add(keras.layers.Dense(units, **options))
+            return
+        if recipe.initial_scale is not None:
+            seed = options["kernel_initializer"].seed
+            options["kernel_initializer"] = keras.initializers.RandomNormal(
+                stddev=recipe.initial_scale, seed=seed
             )
+        if plain:
+            network.add(keras.layers.Dense(units, **options))
+        else:
+            # A penalty moves every row, and so does an optimizer that is not fast.
+            by_rows = recipe.lazy and fast is not None and kernel_regularizer is None
+            network.add(SparseDense(units, scale=scale, by_rows=by_rows, **options))
+
+    for number, layer in enumerate(recipe.hidden_layers, 1):
+        add(
+            layer.units,
+            l1_l2(layer.kernel_l1, layer.kernel_l2),
+            activation=layer.activation,
+            activity_regularizer=l1_l2(layer.activity_l1, layer.activity_l2),
+            name=f"hidden_{number}",
         )
         if layer.dropout:
             network.add(
                 keras.layers.Dropout(layer.dropout, seed=next(seeds), name=f"dropout_{number}")
             )
-    network.add(
-        keras.layers.Dense(
-            1,
-            activation="sigmoid",
-            kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
-            name="output",
-        )
-    )
-    config: dict[str, Any] = {"name": "optimizer"}
-    if recipe.learning_rate is not None:
-        config["learning_rate"] = recipe.learning_rate
-    optimizer = keras.optimizers.get({"class_name": recipe.optimizer, "config": config})
-    if type(optimizer) is keras.optimizers.Adam and not plain:
-        optimizer = OnePassAdam.from_config(optimizer.get_config())
+    add(1, activation="sigmoid", name="output")
     network.compile(
         optimizer=optimizer,
         loss=recipe.loss,
         metrics=[keras.metrics.BinaryAccuracy(name="accuracy")],
         jit_compile=False,
     )
-    # `fit` would do it too late for optimizers that start from the weights.
-    network.optimizer.build(network.trainable_variables)
     return network
 
 
-def start(recipe: Recipe, columns: int, seed: int, steps: int) -> keras.Sequential:
+def start(
+    recipe: Recipe, columns: int, seed: int, steps: int, scale: NDArray[np.float32] | None = None
+) -> keras.Sequential:
     """A network as `build` makes it, or this thread's last one, made the same again.
 
     It runs all `steps` of an epoch in TensorFlow, without returning to Python. Its first `fit`
-    costs a second, in which TensorFlow traces them; a network of the same kind that starts again,
-    as another seed has it, has that behind it.
+    costs a second, in which TensorFlow traces them; a network that starts again, as another seed
+    has it, has that behind it.
     """
-    network = build(recipe, columns, seed)
-    network.steps_per_execution = steps
-    if getattr(last, "made_for", None) == (recipe, columns, steps):
-        variables, fresh = map(all_variables, (last.network, network))
-        for variable, value in zip(variables, fresh, strict=True):
+    network = build(recipe, columns, seed, scale)
+    # `fit` would do it too late for optimizers that start from the weights.
+    network.optimizer.build(network.trainable_variables)
+    if getattr(last, "recipe", None) == (recipe, columns):
+        for variable, value in zip(*map(all_variables, (last.network, network)), strict=True):
             variable.assign(value)
     else:
-        last.made_for, last.network = (recipe, columns, steps), network
+        last.recipe, last.network, last.traced = (recipe, columns), network, {}
+    # What was traced is kept for each number of steps: a refit takes more than the first fit.
+    last.traced.setdefault(last.network.steps_per_execution, last.network.train_function)
+    last.network.steps_per_execution = steps
+    last.network.train_function = last.traced.get(steps)
     return last.network
 
 
-last = threading.local()  # made_for and network
+last = threading.local()  # recipe and columns, network, and its traced epochs by their steps
 
 
 def all_variables(network: keras.Sequential) -> list[keras.Variable]:
@@ -184,7 +149,7 @@ def l1_l2(l1: float | None, l2: float | None) -> keras.Regularizer | None:
 def batches(
     reviews: Reviews, columns: int, batch_size: int, shuffle_seed: int | None = None
 ) -> tf.data.Dataset:
-    """Multi-hot reviews as batches for Keras; with a seed endless, in a new order every epoch.
+    """Vectorized reviews as batches for Keras; with a seed endless, in a new order every epoch.
 
     Returns:
         Pairs of a (batch_size, columns) float32 SparseTensor and (batch_size,) float32 labels;
@@ -192,16 +157,18 @@ def batches(
     """
     # Without the overhead of np.memmap for each batch.
     values, offsets, labels = map(np.asarray, (reviews.values, reviews.offsets, reviews.labels))
+    weights = None if reviews.weights is None else np.asarray(reviews.weights)
 
     def arrays(rows: NDArray[np.int64]) -> tuple[NDArray[Any], ...]:
         """What a SparseTensor is made of, and the labels, of these reviews."""
         starts, lengths = offsets[rows], offsets[rows + 1] - offsets[rows]
         row = np.repeat(np.arange(len(rows)), lengths)
         ends = np.cumsum(lengths)
-        words = values[np.arange(ends[-1]) + (starts - ends + lengths)[row]]
+        chosen = np.arange(ends[-1]) + (starts - ends + lengths)[row]
+        indices = np.column_stack([row, values[chosen]])
+        entries = np.ones(len(chosen), np.float32) if weights is None else weights[chosen]
         shape = np.array([len(rows), columns])
-        ones = np.ones(len(words), np.float32)
-        return np.column_stack([row, words]), ones, shape, labels[rows].astype(np.float32)
+        return indices, entries, shape, labels[rows].astype(np.float32)
 
     def batch(rows: Any) -> Any:
         # NumPy reads what it needs from a memory-mapped file; a TensorFlow constant holds it all.
@@ -210,8 +177,8 @@ def batches(
         tensors = tf.numpy_function(arrays, [rows], types, stateful=False)
         for tensor, known in zip(tensors, ([None, 2], [None], [2], [None]), strict=True):
             tensor.set_shape(known)
-        indices, ones, shape, labels = tensors
-        return tf.SparseTensor(indices, ones, shape), labels
+        indices, entries, shape, labels = tensors
+        return tf.SparseTensor(indices, entries, shape), labels
 
     rows = tf.data.Dataset.range(len(reviews))
     if shuffle_seed is None:
@@ -223,6 +190,20 @@ def batches(
     options.autotune.enabled = False
     options.experimental_optimization.apply_default_optimizations = False
     return rows.map(batch).prefetch(2).with_options(options)
+
+
+def log_count_ratios(reviews: Reviews, columns: int) -> NDArray[np.float32]:
+    """How much each column speaks for a positive review, (columns,), divided by sqrt(450).
+
+    That is the naive-Bayes log-count ratio (Wang and Manning, 2012) of its counts of reviews plus
+    one; 0 for a column that no review has. About 450 columns of a review are not 0: so divided,
+    the values of a review have a length near 1.
+    """
+    row = np.repeat(reviews.labels, np.diff(reviews.offsets))
+    positive, negative = (np.bincount(reviews.values[row == k], minlength=columns) for k in (1, 0))
+    shares = [(counts + 1) / (counts + 1).sum() for counts in (positive, negative)]
+    ratios = np.log(shares[0] / shares[1]) / 450**0.5
+    return np.where(positive + negative, ratios, 0).astype(np.float32)
 
 
 EVALUATION_BATCH = 512  # where nothing is trained any size will do; this one bounds the memory
@@ -238,14 +219,14 @@ def predict(
     """
 
     @tf.function(input_signature=batches.element_spec)  # type: ignore[untyped-decorator]
-    def step(multi_hot: Any, labels: Any) -> tuple[Any, Any]:
-        outputs = model(multi_hot, training=False)
+    def step(vectors: Any, labels: Any) -> tuple[Any, Any]:
+        outputs = model(vectors, training=False)
         return outputs, model.compute_loss(y=labels, y_pred=outputs, training=False)
 
     def apply() -> tuple[NDArray[np.float32], float]:
         probabilities, losses = [], []
-        for multi_hot, labels in batches:
-            outputs, loss = step(multi_hot, labels)
+        for vectors, labels in batches:
+            outputs, loss = step(vectors, labels)
             probabilities.append(outputs.numpy().ravel())
             losses.append(float(loss) * len(labels))
         predictions = np.concatenate(probabilities)
@@ -254,11 +235,27 @@ def predict(
     return apply
 
 
-def load_weights(model: keras.Model, path: Path) -> None:
+def load_weights(model: keras.Sequential, plain: keras.Sequential, path: Path) -> None:
+    """Give `model` the weights in a .keras file, by way of `plain`, which has Keras's own classes.
+
+    Raises:
+        InputError: the file is missing or damaged, or holds another network.
+    """
     try:
-        model.set_weights(keras.models.load_model(path).get_weights())
-    except (OSError, ValueError) as error:
+        plain.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path}: {error}{REMEDY}") from None
+    model.set_weights(plain.get_weights())
+
+
+def with_keras_classes(network: keras.Sequential, recipe: Recipe, columns: int) -> keras.Sequential:
+    """A network of Keras's own classes, without scale, that gives the same results."""
+    plain = build(recipe, columns, seed=0, plain=True)
+    for layer, own in zip(plain.layers, network.layers, strict=True):
+        layer.set_weights(
+            own.plain_weights() if isinstance(own, SparseDense) else own.get_weights()
+        )
+    return plain
 
 
 def to_bytes(network: keras.Sequential) -> bytes:

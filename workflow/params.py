@@ -8,7 +8,7 @@ import itertools
 import reprlib
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -20,14 +20,11 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
-from ruamel.yaml.composer import Composer
-from ruamel.yaml.events import AliasEvent
 
-from workflow.errors import InputError, reading
+from workflow.errors import InputError
 from workflow.keras_names import ACTIVATIONS, LOSSES, OPTIMIZERS
+from workflow.yaml_file import read_yaml
 
-LARGEST_FILE = 100_000  # bytes; reading so many takes a second or two
 MOST_WEIGHTS = 100_000_000  # of one network: 400 MB, and an optimizer may keep as much twice more
 
 
@@ -50,7 +47,7 @@ Penalty = Annotated[float, Field(ge=0)]
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 # In file names.
-FeatureSet = Literal["multi_hot"]
+FeatureSet = Literal["multi_hot", "ngrams"]
 VariantName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]*$", max_length=100)]
 
 
@@ -76,7 +73,7 @@ class KerasSource(Block):
 
     url: Annotated[str, StringConstraints(pattern="^https://")]
     archive_sha256: Annotated[list[Sha256], Field(min_length=1)]
-    word_index_sha256: Sha256
+    word_index_sha256: Annotated[list[Sha256], Field(min_length=1)]
 
 
 class BundledSource(Block):
@@ -102,10 +99,33 @@ class MultiHot(Block):
     num_words: NumWords
 
 
+class Weights(Block):
+    """How much more an n-gram counts near the end and near the start of a review.
+
+    `end` and `start` are added to 1 at the last and the first word; `…_length` says in how many
+    words that falls to 1/e.
+    """
+
+    end: Annotated[float, Field(ge=0, le=1000)]
+    end_length: Annotated[float, Field(ge=0.1, le=1e6)]
+    start: Annotated[float, Field(ge=0, le=1000)]
+    start_length: Annotated[float, Field(ge=0.1, le=1e6)]
+
+
+class NGrams(Block):
+    """Each review as the n-grams of 1, …, `largest_n` words that enough training reviews have."""
+
+    largest_n: Annotated[int, Field(ge=1, le=10)]
+    fewest_reviews: Annotated[int, Field(ge=1, le=1_000_000)]
+    most_columns: Annotated[int, Field(ge=1)] | None = None
+    weights: Weights
+
+
 class Features(Block):
     """The feature sets; each has a block of its own."""
 
     multi_hot: MultiHot
+    ngrams: NGrams
 
 
 class Train(Block):
@@ -134,7 +154,7 @@ class Layer(Block):
 class Recipe(Block):
     """An architecture and how it is trained."""
 
-    layers: Annotated[list[Layer], Field(min_length=1, max_length=32)]
+    layers: Annotated[list[Layer], Field(max_length=32)]  # none: logistic regression
     units: Units
     activation: Activation
     dropout: Dropout = 0.0
@@ -148,6 +168,10 @@ class Recipe(Block):
     epochs: Annotated[int, Field(ge=1, le=10_000)]
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
     patience: Annotated[int, Field(ge=1)] | None = None
+    naive_bayes: bool = False
+    initial_scale: Annotated[float, Field(gt=0, le=1000)] | None = None
+    lazy: bool = False
+    refit: bool = False
 
     @property
     def hidden_layers(self) -> list[Layer]:
@@ -156,10 +180,15 @@ class Recipe(Block):
         shared = self.model_dump(include=set(Layer.model_fields))
         return [Layer(**shared | layer) for layer in own]
 
-    def weights(self, columns: int) -> int:
-        """How many weights the network has, biases aside."""
+    def check_size(self, place: str, columns: int) -> None:
+        """ValueError if the network would not fit into memory."""
         units = [layer.units or self.units for layer in self.layers]
-        return sum(a * b for a, b in itertools.pairwise([columns, *units, 1]))
+        weights = sum(a * b for a, b in itertools.pairwise([columns, *units, 1]))
+        if weights > MOST_WEIGHTS:
+            raise ValueError(
+                f"{place}: {weights:,} weights are more than {MOST_WEIGHTS:,}; fewer units or "
+                "fewer columns in features"
+            )
 
 
 class Variant(Block):
@@ -213,13 +242,9 @@ class Params(Block):
 
     @model_validator(mode="after")
     def _networks_fit_into_memory(self) -> "Params":
+        # How many n-grams there are, only the data tell.
         for place, recipe in self.recipes.items():
-            weights = recipe.weights(self.features.multi_hot.num_words)
-            if weights > MOST_WEIGHTS:
-                raise ValueError(
-                    f"{place}: {weights:,} weights are more than {MOST_WEIGHTS:,}; fewer units or "
-                    "a smaller features.multi_hot.num_words"
-                )
+            recipe.check_size(place, self.features.multi_hot.num_words)
         return self
 
     def recipe(self, variant: str) -> Recipe:
@@ -254,31 +279,11 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     Raises:
         InputError: a line for each thing that is wrong: the key, its value, what is allowed.
     """
-    with reading(f"{path} cannot be read"):
-        values = _parse(path.read_bytes())
+    values = read_yaml(path)
     try:
         return Params.model_validate(values)
     except ValidationError as error:
         raise InputError("\n       ".join(f"{path}: {_line(e)}" for e in error.errors())) from None
-
-
-def _parse(content: bytes) -> object:
-    if len(content) > LARGEST_FILE:
-        raise ValueError(f"it has {len(content):,} bytes, more than {LARGEST_FILE:,}")
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Composer = WithoutAliases
-    return yaml.load(content.decode("utf-8"))
-
-
-class WithoutAliases(Composer):
-    """Refuses aliases: a few lines of nested ones can stand for billions of values."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.parser.check_event(AliasEvent):
-            alias = self.parser.peek_event()
-            line = alias.start_mark.line + 1
-            raise ValueError(f"line {line}: write out what *{alias.anchor} stands for")
-        return super().compose_node(parent, index)
 
 
 def _line(error: ErrorDetails) -> str:

@@ -83,8 +83,8 @@ def read_scores(
     """
     scores = read_csv(
         path,
-        {"variant": str, "seed": "int64"}
-        | dict.fromkeys(["train_accuracy", "validation_accuracy", "best_epoch"], "float64")
+        {"variant": str, "seed": "int64", "best_epoch": "int64"}
+        | dict.fromkeys(["train_accuracy", "validation_accuracy"], "float64")
         | dict.fromkeys(["test_accuracy", "test_loss"], "float64")
         | {f"test_{kind}_{s}": "int64" for kind in ("true", "false") for s in SIGNS},
     )
@@ -120,14 +120,16 @@ def read_history(variant: str, seeds: Iterable[int]) -> pd.DataFrame:
     path = HISTORY / f"{variant}.csv"
     history = read_csv(
         path,
-        {"variant": str, "seed": "int64", "epoch": "int64", "split": str}
+        {"variant": str, "seed": "int64", "fit": str, "epoch": "int64", "split": str}
         | {"loss": "float64", "accuracy": "float64", "kept": "int64"},
     )
     with reading(path, REMEDY):
-        curves = history.groupby(["seed", "split"])
+        curves = history.groupby(["fit", "seed", "split"])
+        first = set(product(["first"], seeds, ["train", "validation"]))
+        refit = set(product(["refit"], seeds, ["train"]))
         if not (
             (history["variant"] == variant).all()
-            and set(curves.groups) == set(product(seeds, ("train", "validation")))
+            and set(curves.groups) in (first, first | refit)
             and (history["epoch"] == curves.cumcount() + 1).all()
             and (curves["kept"].sum() == 1).all()
         ):

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-from ruamel.yaml import YAML
 
-from workflow.errors import InputError, reading
+from workflow.errors import InputError
 from workflow.results import Correct, read_correct, read_facts, read_scores
 from workflow.storage import CORRECT, FIGURES, METRICS, SCORES, DataFacts
+from workflow.yaml_file import read_yaml
 
 PARAMS = Path("params.yaml")
 
@@ -68,8 +68,7 @@ class Results:
     @cached_property
     def params(self) -> dict[str, Any]:
         """What params.yaml says, as dotted keys; not checked, it may be of another version."""
-        with reading(self.folder / PARAMS):
-            return dict(flat(YAML(typ="safe", pure=True).load(self.folder / PARAMS)))
+        return dict(flat(read_yaml(self.folder / PARAMS)))
 
     def recipe(self, variant: str) -> dict[str, Any]:
         """What params.yaml says of the variant."""

@@ -18,19 +18,23 @@ Result = TypeVar("Result")
 Report = Callable[[str], bool]  # says how an epoch went; False: the training is to end
 
 
-def for_every_seed(task: Callable[..., Result], seeds: range, epochs: int) -> list[Result]:
-    """`task(seed)`, or `task(seed, report=…)`, for each seed; the results in order of the seeds.
+def for_every_seed(
+    task: Callable[..., Result], data: Any, seeds: range, epochs: int
+) -> list[Result]:
+    """`task(data, seed)`, or with `report=…`, for each seed; the results in order of the seeds.
 
     `epochs` is how many times a task reports at most.
     """
     if CLUSTER in os.environ:
         with tqdm(total=len(seeds), unit="seed", disable=None) as bar:
-            return on_cluster(task, seeds, bar)
+            return on_cluster(task, data, seeds, bar)
     with tqdm(total=len(seeds) * epochs, unit="epoch", disable=None) as bar:
-        return in_threads(task, seeds, bar)
+        return in_threads(task, data, seeds, bar)
 
 
-def in_threads(task: Callable[..., Result], seeds: range, bar: "tqdm[Any]") -> list[Result]:
+def in_threads(
+    task: Callable[..., Result], data: Any, seeds: range, bar: "tqdm[Any]"
+) -> list[Result]:
     """As many seeds at once as there are processors.
 
     Processes were no faster, and each needs TensorFlow's memory.
@@ -44,7 +48,7 @@ def in_threads(task: Callable[..., Result], seeds: range, bar: "tqdm[Any]") -> l
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
-            futures = [pool.submit(task, seed, report=report) for seed in seeds]
+            futures = [pool.submit(task, data, seed, report=report) for seed in seeds]
             waiting = set(futures)
             while waiting:  # a signal that one of TensorFlow's threads gets does not end a wait
                 done, waiting = wait(waiting, timeout=1, return_when=FIRST_EXCEPTION)
@@ -57,8 +61,12 @@ def in_threads(task: Callable[..., Result], seeds: range, bar: "tqdm[Any]") -> l
             raise
 
 
-def on_cluster(task: Callable[..., Result], seeds: range, bar: "tqdm[Any]") -> list[Result]:
+def on_cluster(
+    task: Callable[..., Result], data: Any, seeds: range, bar: "tqdm[Any]"
+) -> list[Result]:
     """Each seed wherever Dask puts it; one whose worker is lost is trained elsewhere.
+
+    The data go to each worker once.
 
     Raises:
         InputError: Dask is not installed, its scheduler cannot be reached or is lost, or its
@@ -77,7 +85,9 @@ def on_cluster(task: Callable[..., Result], seeds: range, bar: "tqdm[Any]") -> l
         raise InputError(f"{CLUSTER}: no Dask scheduler at {address}: {error}") from None
     try:
         with client:
-            futures = client.map(task, seeds, pure=False)
+            # Hashed, they would be recognized as sent before; that takes longer than it saves.
+            (shared,) = client.scatter([data], broadcast=True, hash=False)
+            futures = client.map(task, [shared] * len(seeds), seeds, pure=False)
             for _ in as_completed(futures):
                 bar.update()
             return client.gather(futures)  # type: ignore[no-any-return]

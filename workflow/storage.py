@@ -1,10 +1,10 @@
-"""Where the stages keep what they hand on, and labelled reviews as arrays without pickles."""
+"""Where the stages keep what they hand on, and reviews as arrays without pickles."""
 
 import json
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -38,11 +38,6 @@ class ReviewFacts(Block):
     vocabulary: int
     test_reviews: int
 
-    @property
-    def words(self) -> int:
-        """How many values a word can have, from 0."""
-        return self.vocabulary + 1
-
 
 class DataFacts(ReviewFacts):
     """What metrics.json says of the data; of the hash, the beginning."""
@@ -55,10 +50,7 @@ class FeatureFacts(DataFacts):
     """What facts.json says of data/FEATURES."""
 
     columns: int
-
-    @property
-    def words(self) -> int:
-        return self.columns
+    weighted: bool  # values other than 1
 
 
 def features_folder(name: str) -> Path:
@@ -71,14 +63,17 @@ class Reviews:
     """n labelled reviews of different lengths, one after the other in one flat array.
 
     Attributes:
-        values: (offsets[-1],) unsigned integers: the words of all reviews.
+        values: (offsets[-1],) unsigned integers: the words of all reviews, or the columns that are
+            not 0, ascending.
         offsets: (n + 1,) int64: review i is values[offsets[i] : offsets[i + 1]].
         labels: (n,) uint8: 1 positive, 0 negative.
+        weights: (offsets[-1],) float32: what is in those columns; None: all ones.
     """
 
     values: NDArray[np.unsignedinteger[Any]]
     offsets: NDArray[np.int64]
     labels: NDArray[np.uint8]
+    weights: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -86,8 +81,12 @@ class Reviews:
     def between(self, start: int, stop: int) -> "Reviews":
         """The reviews start, …, stop - 1."""
         offsets = self.offsets[start : stop + 1]
+        flat = slice(offsets[0], offsets[-1])
         return Reviews(
-            self.values[offsets[0] : offsets[-1]], offsets - offsets[0], self.labels[start:stop]
+            self.values[flat],
+            offsets - offsets[0],
+            self.labels[start:stop],
+            None if self.weights is None else self.weights[flat],
         )
 
     def blocks(self, size: int) -> Iterator["Reviews"]:
@@ -99,46 +98,95 @@ class Reviews:
         """Write one .npy file for each array into `folder`."""
         save_blocks([self], folder, split)
 
-    @classmethod
-    def load(cls, folder: Path, split: str) -> "Reviews":
-        """Memory-map what `save` wrote; InputError if it is missing, damaged or not as facts.json
-        has it.
-        """
-        facts = read_json(folder / "facts.json", FeatureFacts | ReviewFacts)
-        with reading(folder, REMEDY):
-            values, offsets, labels = (
-                np.load(folder / f"{split}_{field.name}.npy", mmap_mode="r", allow_pickle=False)
-                for field in fields(cls)
-            )
-            if not (
-                values.ndim == offsets.ndim == labels.ndim == 1
-                and (values.dtype.kind, offsets.dtype, labels.dtype) == ("u", np.int64, np.uint8)
-                and len(labels) == getattr(facts, f"{split}_reviews", len(labels)) > 0
-                and len(offsets) == len(labels) + 1
-                and offsets[0] == 0
-                and offsets[-1] == len(values)
-                and (offsets[1:] >= offsets[:-1]).all()
-                and values.max(initial=0) < facts.words
-                and labels.max() <= 1
-            ):
-                raise ValueError(f"the {split} arrays are damaged")
-            return cls(values, offsets, labels)
+
+def load_reviews(split: str) -> Reviews:
+    """Memory-map the word ranks of data/reviews: all that may be trained on, or the test reviews.
+
+    Raises:
+        InputError: they are missing or damaged.
+    """
+    facts = read_json(REVIEWS / "facts.json", ReviewFacts)
+    known = {"training": None, "test": facts.test_reviews}
+    return load_arrays(REVIEWS, split, known[split], facts.vocabulary + 1, weighted=False)
+
+
+def load_vectors(folder: Path, split: str) -> Reviews:
+    """Memory-map the vectors of train, validation, training (the two together) or test.
+
+    Raises:
+        InputError: they are missing, damaged or not as facts.json has it.
+    """
+    facts = read_json(folder / "facts.json", FeatureFacts)
+    both = facts.validation_reviews + facts.train_reviews
+    if split == "test":
+        number, columns = facts.test_reviews, facts.columns
+        return load_arrays(folder, split, number, columns, weighted=facts.weighted)
+    training = load_arrays(folder, "training", both, facts.columns, weighted=facts.weighted)
+    bounds = {
+        "training": (0, both),
+        "validation": (0, facts.validation_reviews),  # the first, as in the notebook
+        "train": (facts.validation_reviews, both),
+    }
+    return training.between(*bounds[split])
+
+
+def load_arrays(
+    folder: Path, split: str, number: int | None, columns: int, *, weighted: bool
+) -> Reviews:
+    """What `save_blocks` wrote, so many reviews, all values below `columns`; else InputError."""
+
+    def load(name: str) -> NDArray[Any]:
+        return np.load(folder / f"{split}_{name}.npy", mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+
+    with reading(folder, REMEDY):
+        values, offsets, labels = load("values"), load("offsets"), load("labels")
+        weights = load("weights") if weighted else None
+        if not (
+            values.ndim == offsets.ndim == labels.ndim == 1
+            and values.dtype.kind == "u"
+            and offsets.dtype == np.int64
+            and labels.dtype == np.uint8
+            and len(labels) == (number or len(labels)) > 0
+            and len(offsets) == len(labels) + 1
+            and offsets[0] == 0
+            and offsets[-1] == len(values)
+            and (offsets[1:] >= offsets[:-1]).all()
+            and values.max(initial=0) < columns
+            and labels.max() <= 1
+            and (weights is None or are_weights(weights, len(values)))
+        ):
+            raise ValueError(f"the {split} arrays are damaged")
+        return Reviews(values, offsets, labels, weights)
+
+
+def are_weights(weights: NDArray[Any], number: int) -> bool:
+    """Whether they are so many finite float32 numbers."""
+    right = weights.dtype == np.float32 and weights.shape == (number,)
+    return right and bool(np.isfinite(weights).all())
 
 
 def save_blocks(blocks: Iterable[Reviews], folder: Path, split: str) -> None:
     """As `Reviews.save`, of one block after another, which need not fit into memory together."""
     labels: list[NDArray[np.uint8]] = []
     lengths = [np.zeros(1, np.int64)]
-    with (folder / f"{split}_values.npy").open("wb") as file:
+    files: dict[str, BinaryIO] = {}
+    with ExitStack() as open_files:
         for block in blocks:
-            if not labels:
-                write_header(file, block.values.dtype, 0)  # its length is known in the end
-            block.values.tofile(file)
+            arrays: dict[str, NDArray[Any]] = {"values": block.values}
+            if block.weights is not None:
+                arrays["weights"] = block.weights
+            for name, array in arrays.items():
+                if name not in files:
+                    path = folder / f"{split}_{name}.npy"
+                    files[name] = open_files.enter_context(path.open("wb"))
+                    write_header(files[name], array.dtype, 0)  # its length is known in the end
+                array.tofile(files[name])
             lengths.append(np.diff(block.offsets))
             labels.append(block.labels)
         offsets = np.cumsum(np.concatenate(lengths))
-        file.seek(0)
-        write_header(file, block.values.dtype, int(offsets[-1]))
+        for name, file in files.items():
+            file.seek(0)
+            write_header(file, arrays[name].dtype, int(offsets[-1]))
     np.save(folder / f"{split}_offsets.npy", offsets)
     np.save(folder / f"{split}_labels.npy", np.concatenate(labels))
 

@@ -2,9 +2,8 @@
 
 import hashlib
 import itertools
-from array import array
+from array import array as flat_array
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +20,7 @@ Labelled = tuple[Sequence[list[int]], NDArray[Any]]
 class Corpus(NamedTuple):
     """Tokenized reviews: the words of each as ranks, 1 for the most frequent word."""
 
-    train: Reviews
+    training: Reviews
     test: Reviews
     word_index: dict[str, int]  # word -> rank, by rank
 
@@ -62,7 +61,7 @@ def check_lists(reviews: Sequence[Any]) -> None:
 
 def flatten(reviews: Sequence[list[int]], labels: NDArray[Any], words: int) -> Reviews:
     """Lists of ranks, each from 1 to `words`, as one flat array with offsets."""
-    flat = array("I")
+    flat = flat_array("I")
     try:
         for review in reviews:
             flat.fromlist(review)
@@ -85,6 +84,7 @@ def check_types(expected: type, values: Iterable[Any]) -> None:
 def content_hash(corpus: Corpus) -> str:
     """The sha256 of all arrays and of the words by rank: the same data, the same hash."""
     digest = hashlib.sha256("\n".join(corpus.word_index).encode())
-    for content in (*astuple(corpus.train), *astuple(corpus.test)):
-        digest.update(content)
+    for reviews in (corpus.training, corpus.test):
+        for array in (reviews.values, reviews.offsets, reviews.labels):
+            digest.update(array.data)
     return digest.hexdigest()

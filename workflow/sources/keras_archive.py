@@ -23,7 +23,7 @@ def keras_archive(data: Data) -> Corpus:
         InputError: no place has the two files, or what they hold is not such an archive.
     """
     source = data.keras
-    word_index = find("imdb_word_index.json", [source.word_index_sha256], source.url)
+    word_index = find("imdb_word_index.json", source.word_index_sha256, source.url)
     archive = find("imdb.npz", source.archive_sha256, source.url)
     return parse_archive(archive, word_index)
 

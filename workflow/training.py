@@ -1,0 +1,131 @@
+"""How one network is trained: fitted, stopped, and perhaps fitted anew on all reviews."""
+
+import math
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from workflow import network
+from workflow.errors import InputError
+from workflow.params import Recipe
+from workflow.seeds import Report
+from workflow.storage import Reviews
+
+
+class Epochs(keras.callbacks.Callback):  # type: ignore[misc]
+    """Reports each epoch, and ends a training that leads nowhere or is not wanted any more."""
+
+    def __init__(self, report: Report | None) -> None:
+        super().__init__()
+        self.report = report
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        for name in ("loss", "val_loss"):
+            if not math.isfinite(logs.get(name, 0.0)):
+                raise InputError(
+                    f"in epoch {epoch + 1} the {name} became {logs[name]}: a lower learning_rate "
+                    "or another loss or activation may help"
+                )
+        note = f"validation accuracy {logs['val_accuracy']:.4f}" if "val_accuracy" in logs else ""
+        if self.report and not self.report(note):
+            self.model.stop_training = True
+
+
+class Data(NamedTuple):
+    """What one variant learns from: all vectors, of which the first validate."""
+
+    training: Reviews
+    validation_reviews: int
+    columns: int
+
+
+class Trained(NamedTuple):
+    """One seed of a variant: a .keras archive, its history, and what the first fit predicts."""
+
+    archive: bytes
+    history: pd.DataFrame
+    validation: NDArray[np.float32] | None
+
+
+def fit(
+    recipe: Recipe,
+    columns: int,
+    seed: int,
+    training: Reviews,
+    validation: Reviews | None,
+    report: Report | None = None,
+) -> tuple[keras.Sequential, pd.DataFrame]:
+    """Train one network, for all epochs or, on validation data, until patience ends.
+
+    Returns:
+        The network, and a row per epoch and split: seed, epoch (from 1), split (train or
+        validation), loss (with penalties, as Keras has it), accuracy, and whether this epoch's
+        weights were kept (1) or not (0).
+
+    Raises:
+        InputError: the loss is not finite any more, or Keras refuses the combination of settings.
+    """
+    steps = math.ceil(len(training) / recipe.batch_size)
+    # Of all labels the scale may know only those that this fit learns from.
+    scale = network.log_count_ratios(training, columns) if recipe.naive_bayes else None
+    model = network.start(recipe, columns, seed, steps, scale)
+    callbacks: list[keras.callbacks.Callback] = [Epochs(report)]
+    early_stopping = None
+    if recipe.patience and validation:
+        early_stopping = keras.callbacks.EarlyStopping(
+            monitor="val_loss", patience=recipe.patience, restore_best_weights=True
+        )
+        callbacks.append(early_stopping)
+    try:
+        logs = model.fit(
+            network.batches(training, columns, recipe.batch_size, shuffle_seed=seed),
+            validation_data=validation
+            and network.batches(validation, columns, network.EVALUATION_BATCH),
+            epochs=recipe.epochs,
+            steps_per_epoch=steps,
+            callbacks=callbacks,
+            shuffle=False,  # `batches` does it
+            verbose=0,
+        ).history
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"Keras cannot train this variant: {reason}") from None
+    kept = early_stopping.best_epoch if early_stopping else len(logs["loss"]) - 1
+    history = pd.DataFrame(
+        {
+            "seed": seed,
+            "epoch": epoch + 1,
+            "split": split,
+            "loss": logs[f"{prefix}loss"][epoch],
+            "accuracy": logs[f"{prefix}accuracy"][epoch],
+            "kept": int(epoch == kept),
+        }
+        for epoch in range(len(logs["loss"]))
+        for split, prefix in (("train", ""), ("validation", "val_"))
+        if f"{prefix}loss" in logs
+    )
+    return model, history
+
+
+def train(recipe: Recipe, data: Data, seed: int, report: Report | None = None) -> Trained:
+    """Train one seed of a variant, and refit it if the recipe says so."""
+    size, columns = data.validation_reviews, data.columns
+    validation = data.training.between(0, size)
+    training = data.training.between(size, len(data.training))
+    model, history = fit(recipe, columns, seed, training, validation, report)
+    history.insert(1, "fit", "first")
+    predictions = None
+    if recipe.refit:
+        batches = network.batches(validation, columns, network.EVALUATION_BATCH)
+        predictions, _ = network.predict(model, batches)()
+        epochs = int(history.loc[history["kept"] == 1, "epoch"].iloc[0])
+        again = recipe.model_copy(update={"epochs": epochs})
+        model, refit = fit(again, columns, seed, data.training, None, report)
+        refit.insert(1, "fit", "refit")
+        history = pd.concat([history, refit])
+    archive = network.to_bytes(network.with_keras_classes(model, recipe, columns))
+    return Trained(archive, history, predictions)

@@ -1,0 +1,37 @@
+"""YAML from anywhere: read as plain values, in bounded time and memory."""
+
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.events import AliasEvent
+
+from workflow.errors import reading
+
+LARGEST_FILE = 100_000  # bytes; reading so many takes a second or two
+
+
+def read_yaml(path: Path) -> Any:
+    """What the file says; InputError if it cannot be read."""
+    with reading(f"{path} cannot be read"):
+        return parse(path.read_bytes())
+
+
+def parse(content: bytes) -> Any:
+    if len(content) > LARGEST_FILE:
+        raise ValueError(f"it has {len(content):,} bytes, more than {LARGEST_FILE:,}")
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = WithoutAliases
+    return yaml.load(content.decode("utf-8"))
+
+
+class WithoutAliases(Composer):
+    """Refuses aliases: a few lines of nested ones can stand for billions of values."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.parser.check_event(AliasEvent):
+            alias = self.parser.peek_event()
+            line = alias.start_mark.line + 1
+            raise ValueError(f"line {line}: write out what *{alias.anchor} stands for")
+        return super().compose_node(parent, index)
