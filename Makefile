@@ -8,7 +8,8 @@ NO_PYTHON = $(error Python 3.11, 3.12 or 3.13 is needed: TensorFlow has wheels f
 ACTIVATE := . .venv/bin/activate
 PIP = "$(PYTHON)" -m pip --python .venv/bin/python install --quiet --require-hashes
 
-.PHONY: run test setup setup-dev readme check-lock review verify faults lock remote bench rounding
+.PHONY: run test setup setup-dev readme check-lock review sweep verify faults lock remote bench rounding
+.PHONY: predict decode export errors
 
 run: setup  ## the pipeline
 	$(ACTIVATE) && dvc repro
@@ -52,6 +53,9 @@ rounding: setup-dev  ## how far another order of sums moves the metrics: benchma
 readme: setup  ## the tables of README.md and docs/ from metrics/ and benchmarks/
 	$(ACTIVATE) && python -m commands.readme
 
+page: setup-dev  ## the page of dvc plots show and diff, with Vega inside: .dvc/plots/page.html
+	$(ACTIVATE) && python -m commands.plots_page
+
 check-lock: setup  ## is dvc.lock current? needs neither data nor models
 	@$(ACTIVATE) && dry="$$(dvc repro --allow-missing --dry)" && case "$$dry" in \
 		*"Running stage"*) echo "$$dry"; echo "run dvc repro and commit the result" >&2; exit 1;; esac
@@ -59,6 +63,28 @@ check-lock: setup  ## is dvc.lock current? needs neither data nor models
 BASE ?= main
 review: setup  ## the workspace against BASE: make review BASE=main ARGS="--fail-on worse"
 	@$(ACTIVATE) && python -m commands.review $(BASE) $(ARGS)
+
+sweep: BASE = HEAD
+sweep: setup  ## the experiments on BASE, best first: make sweep BASE=main ARGS="--variant candidate"
+	@$(ACTIVATE) && python -m commands.sweep $(BASE) $(ARGS)
+
+# Its TEXT arrives as typed: by way of the environment, where neither make nor the shell reads it.
+unexport TEXT
+predict: export SENTENCE := $(value TEXT)
+predict: setup  ## is it positive? make predict TEXT="…"; without TEXT, each line of standard input
+	@$(ACTIVATE) && python -m commands.predict \
+		$(if $(filter command environment,$(origin TEXT)),--sentence="$$SENTENCE") $(ARGS)
+
+N ?= 0
+decode: setup  ## a test review as text, its label, and what the variants say: make decode N=0
+	@$(ACTIVATE) && python -m commands.decode $(N) $(ARGS)
+
+export: setup  ## the candidate as a TensorFlow SavedModel that takes texts: exports/candidate
+	@$(ACTIVATE) && python -m commands.export $(ARGS)
+
+VARIANT ?= candidate
+errors: setup-dev  ## what a variant gets wrong, as a page: make errors VARIANT=candidate
+	@$(ACTIVATE) && python -m commands.errors $(VARIANT) $(ARGS)
 
 URL ?= $(error say where: make remote URL=s3://bucket/path, URL=ssh://user@host/path or URL=/folder)
 remote: setup-dev  ## the cache shared through a DVC remote; then commit .dvc/config and dvc push

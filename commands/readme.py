@@ -1,140 +1,257 @@
-"""Bring the figures of README.md up to date with metrics/ and benchmarks/: `make readme`.
+"""Bring the figures of README.md and docs/ up to date with the results: `make readme`.
 
-`filled` says what takes the place of the text between `<!-- NAME -->` and `<!-- /NAME -->`.
+usage   python -m commands.readme [EXPERIMENT]
+reads   params.yaml, metrics/, plots/history/, docs/*.csv, benchmarks/{results,rounding}.md; of an
+        experiment, if one is named, also what DVC and the review say of it against HEAD
+writes  README.md, MODEL_CARD.md, docs/*.md: the text between `<!-- NAME -->` and `<!-- /NAME -->`
+
+The experiment that README.md shows is made by
+    dvc exp run --temp --name dropout -S model.dropout=0.5 && python -m commands.readme dropout
 """
 
-import io
+import json
 import re
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
-from scipy import stats
+from scipy import special
 from tabulate import tabulate
 
-README = Path("README.md")
-SCORES = Path("metrics/scores.csv")
-BENCHMARK = Path("benchmarks/results.md")
-ROUNDING = Path("benchmarks/rounding.md")
+from commands.review import accuracy_table, compare_sides
+from workflow import model_card
+from workflow.block import read_yaml
+from workflow.errors import run
+from workflow.gain import CANNOT_TELL, LEVEL, difference, holm, verdicts
+from workflow.results import Correct, read_correct
+from workflow.revisions import git, revision
+from workflow.seeds import spread
+from workflow.storage import CORRECT, DIFFERENCES, HELD_OUT, HISTORY, SCORES
 
-# What the notebook reports for one run: variant, score, its figure.
-FIGURES = [
-    ("single", "train_accuracy", 0.9971),
-    ("single", "validation_accuracy", 0.8649),
-    ("single", "test_accuracy", 0.8532),
-    ("single_regularized", "validation_accuracy", 0.8001),
-    ("single_regularized", "test_accuracy", 0.7688),
-    ("three_regularized", "validation_accuracy", 0.8720),
-    ("three_regularized", "test_accuracy", 0.8554),
-]
-# What it concludes from comparing two: claim, its figure, variant, other variant, score, and
-# whether the difference variant - other should be above zero (1) or not differ from it (0).
-CONCLUSIONS = [
-    (
-        "Dropout (with L2) does not bring significant impact",
-        "86.69% after 86.49% validation",
-        ("single_regularized", "single", "validation_accuracy", 0),
-    ),
-    (
-        "Three layers with dropout and L1 do better than one",
-        "87.20% against 86.37% validation",
-        ("three_regularized", "single", "validation_accuracy", 1),
-    ),
-    (
-        "adam, tanh and mean squared error are preferable to the book's choices",
-        "none",
-        ("single", "book", "test_accuracy", 1),
-    ),
-]
+# The notebook's words and figures; of a conclusion, the verdict that it amounts to.
+FIGURES, CONCLUSIONS = Path("docs/figures.csv"), Path("docs/conclusions.csv")
+REPRODUCED, EDGE, NOT = WORDS = "reproduced", "on the edge", "not reproduced"
 
 
-def results(scores: pd.DataFrame) -> str:
-    """Per variant the mean over seeds ± the standard deviation."""
-    names = ["train_accuracy", "validation_accuracy", "test_accuracy"]
-    rows = [
-        [f"`{variant}`", *(spread(group[name]) for name in names), f"{group.best_epoch.mean():.1f}"]
-        for variant, group in scores.groupby("variant", sort=False)
-    ]
-    return table(["variant", "train", "validation", "test", "best epoch"], rows)
+class Sources(NamedTuple):
+    """What the pages tell of, all read."""
+
+    smallest: float  # compare.smallest in params.yaml
+    scores: pd.DataFrame
+    differences: pd.DataFrame
+    validation: dict[str, pd.DataFrame]  # per variant, of the histories of its first fits
+    correct: dict[str, Correct]
+    figures: pd.DataFrame
+    conclusions: pd.DataFrame
+    benchmark: str
+    rounding: str
+    card: model_card.Card
+    metrics_diff: str | None = None  # of an experiment; None: what a page shows stays
+    review: str | None = None
 
 
-def claims(scores: pd.DataFrame) -> str:
-    """The notebook's figures and conclusions, held against the seeds here."""
-    of = dict(iter(scores.groupby("variant")))
+def read_sources(folder: Path = Path()) -> Sources:
+    """The results in a checkout of this project."""
+    scores = pd.read_csv(folder / SCORES)
+    names = list(scores["variant"].unique())
+    curves = {name: pd.read_csv(folder / HISTORY / f"{name}.csv") for name in names}
+    return Sources(
+        read_yaml(folder / "params.yaml")["compare"]["smallest"],
+        scores,
+        pd.read_csv(folder / DIFFERENCES),
+        {name: curve[curve["split"] == "validation"] for name, curve in curves.items()},
+        {name: read_correct(folder / CORRECT / f"{name}.npz") for name in names},
+        pd.read_csv(folder / FIGURES),
+        pd.read_csv(folder / CONCLUSIONS, keep_default_na=False),
+        (folder / "benchmarks/results.md").read_text("utf-8"),
+        (folder / "benchmarks/rounding.md").read_text("utf-8"),
+        model_card.read_card(folder),
+    )
+
+
+def results(of: Sources) -> str:
+    """A row per variant: means over the seeds ± the standard deviation."""
     rows = []
-    for variant, score, figure in FIGURES:
-        low, high = prediction_interval(of[variant][score])
-        rows.append(
-            [
-                f"`{variant}`: {score.replace('_', ' ')}",
-                f"{figure:.2%}",
-                spread(of[variant][score]),
-                "holds" if low <= figure <= high else "does not hold",
-            ]
-        )
-    for claim, said, (variant, other, score, sign) in CONCLUSIONS:
-        difference = of[variant][score].mean() - of[other][score].mean()
-        test = stats.ttest_ind(of[variant][score], of[other][score], equal_var=False)
-        low, high = test.confidence_interval(0.95)
-        holds = low > 0 if sign else low <= 0 <= high
-        here = (
-            f"`{variant}` against `{other}`, {score.split('_')[0]}: {100 * difference:+.2f} points"
-        )
-        here += f" [{100 * low:+.2f}, {100 * high:+.2f}]"
-        rows.append([claim, said, here, "holds" if holds else "does not hold"])
-    return table(["claim", "notebook, one run", "here", ""], rows)
+    for name, group in of.scores.groupby("variant", sort=False):
+        curve = of.validation[str(name)]
+        kept, best = curve[curve["kept"] == 1], at_best_epoch(curve)
+        validation, test = (spread(group[f"{split}_accuracy"], ".2%") for split in HELD_OUT)
+        stopped = f"{best['accuracy'].mean():.2%} (epoch {best['epoch'].mean():.1f})"
+        rows.append([f"`{name}`", validation, f"{kept['epoch'].mean():.1f}", stopped, test])
+    return table("variant|validation|kept epoch|validation, best epoch|test", rows)
+
+
+def at_best_epoch(curve: pd.DataFrame) -> pd.DataFrame:
+    """Of each seed the epoch with the lowest validation loss."""
+    return curve.loc[curve.groupby("seed")["loss"].idxmin()]
+
+
+def stopping(of: Sources) -> str | None:
+    """How much of a gain is had by stopping the reference where it is best."""
+    if "wide_dropout" not in of.validation:
+        return None
+    means = of.scores.groupby("variant")["validation_accuracy"].mean()
+    ours, theirs = means["wide_dropout"], means["single"]
+    by_stopping = at_best_epoch(of.validation["single"])["accuracy"].mean() - theirs
+    return (
+        f"On validation `wide_dropout` is {100 * (ours - theirs):.2f} points better than `single`;"
+        f"\n`single` at its best epoch is {100 * by_stopping:.2f} points better than at its last:"
+        f"\n{by_stopping / (ours - theirs):.0%} of that gain is had by early stopping alone."
+    )
+
+
+def differences(of: Sources) -> str:
+    """A row per variant: by how much it is better than the reference."""
+    rows = []
+    for name, group in of.differences.groupby("variant", sort=False):
+        splits = {row["split"]: row for row in group.to_dict("records")}
+        cells = [(points(splits[s]), f"{splits[s]['verdict']}") for s in HELD_OUT]
+        rows.append([f"`{name}`", *cells[0], *cells[1]])
+    return table("variant|validation, points|verdict|test, points|verdict", rows)
+
+
+def points(of: dict[Any, Any]) -> str:
+    """The mean and its interval; rounded twice, so that it is the same however it was stored."""
+    mean, low, high = (round(100 * of[key], 4) for key in ("mean", "low", "high"))
+    return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def figures(of: Sources) -> list[list[str]]:
+    """The notebook's figures, as one family: each held against one more run here."""
+    said = of.figures.to_dict("records")
+    runs = [of.scores.loc[of.scores["variant"] == f["variant"], f["score"]] for f in said]
+    p_values = [outlying(seeds, f["figure"]) for seeds, f in zip(runs, said, strict=True)]
+    rows = []
+    for f, seeds, p, adjusted in zip(said, runs, p_values, holm(p_values), strict=True):
+        style, margin = (".4f", 0.0) if f["score"].endswith("loss") else (".2%", of.smallest)
+        near = abs(f["figure"] - seeds.mean()) < margin
+        word = REPRODUCED if p >= LEVEL else EDGE if near or adjusted >= LEVEL else NOT
+        low, high = prediction_interval(seeds)
+        what = f"`{f['variant']}`, {f['score'].replace('_', ' ')}"
+        here = spread(seeds, style), f"[{low:{style}}, {high:{style}}]"
+        rows.append([what, f"{f['figure']:{style}}", f["where"], *here, word])
+    return rows
+
+
+def conclusions(of: Sources) -> list[list[str]]:
+    """What the notebook concludes, judged as `make review` would judge it, on validation."""
+    said = of.conclusions.to_dict("records")
+    bits = {name: correct.of["validation"] for name, correct in of.correct.items()}
+    pairs = dict.fromkeys((c["variant"], c["other"]) for c in said)
+    found = {(ours, theirs): difference(bits[ours], bits[theirs]) for ours, theirs in pairs}
+    words = verdicts(found, of.smallest)
+    rows = []
+    for c in said:
+        pair, expected = (c["variant"], c["other"]), c["verdict"]
+        right_way = (found[pair].mean > 0) == (expected == "better")
+        open_ = words[pair] == CANNOT_TELL or (words[pair] == "trivial" and right_way)
+        fits = words[pair] == expected or (words[pair], expected) == ("trivial", "same")
+        judged = REPRODUCED if fits else EDGE if open_ else NOT
+        here = f"`{pair[0]}` against `{pair[1]}`: {points(found[pair]._asdict())}, {words[pair]}"
+        rows.append([c["claim"], c["figures"], here, judged])
+    return [*rows, rise_and_fall(of.validation["single"], of.smallest)]
+
+
+def rise_and_fall(history: pd.DataFrame, smallest: float) -> list[str]:
+    """Does validation accuracy rise, then fall, then stay near 86%, in each seed?"""
+    curves = history.pivot_table("accuracy", "epoch", "seed")
+    first, top, last = curves.iloc[0], curves.max(), curves.iloc[-1]
+    ends = curves.tail(3).apply(lambda curve: curve.between(0.855, 0.87).all())
+    so = (top > first) & (top - last >= smallest) & ends
+    claim = (
+        "“initially it tends to increase and then decreases … at the end it gives a constant 86%”"
+    )
+    here = f"{first.mean():.2%}, at most {top.mean():.2%}, at the end {last.mean():.2%}; "
+    here += f"so in {so.sum()} of {len(so)} seeds"
+    judged = REPRODUCED if so.all() else EDGE if 2 * so.sum() > len(so) else NOT
+    return [claim, "87.80%, at most 89.12%, at the end 86.49%", here, judged]
+
+
+def in_short(of: Sources) -> str:
+    sentences = []
+    for kind, rows in (("figures", figures(of)), ("conclusions", conclusions(of))):
+        words = [row[-1] for row in rows]
+        counts = ", ".join(f"{words.count(word)} {word}" for word in WORDS)
+        sentences.append(f"Of its {len(rows)} {kind}: {counts}.")
+    return "\n".join(sentences)
+
+
+def outlying(values: "pd.Series[float]", figure: float) -> float:
+    """The p-value of `figure` being one more run, if runs are normally distributed."""
+    n = len(values)
+    t = abs(figure - values.mean()) / (values.std() * (1 + 1 / n) ** 0.5)
+    return 2 * float(special.stdtr(n - 1, -t))
 
 
 def prediction_interval(values: "pd.Series[float]") -> tuple[float, float]:
-    """Where one more run falls with 95% probability, if runs are normally distributed.
-
-    Student's t with n - 1 degrees of freedom, scaled by sd * sqrt(1 + 1/n); see Hahn and Meeker,
-    Statistical Intervals (1991), section 4.7.
-    """
+    """Where `outlying` is 5% or more: Hahn and Meeker, Statistical Intervals (1991), 4.7."""
     n = len(values)
-    scale = values.std() * (1 + 1 / n) ** 0.5
-    low, high = stats.t.interval(0.95, n - 1, loc=values.mean(), scale=scale)
-    return float(low), float(high)
+    half = special.stdtrit(n - 1, 1 - LEVEL / 2) * values.std() * (1 + 1 / n) ** 0.5
+    return float(values.mean() - half), float(values.mean() + half)
 
 
-def spread(values: "pd.Series[float]") -> str:
-    return f"{values.mean():.2%} ± {values.std():.2%}"
+def table(header: str, rows: list[list[str]]) -> str:
+    return tabulate(rows, header.split("|"), tablefmt="github", disable_numparse=True)
 
 
-def table(header: list[str], rows: list[list[str]]) -> str:
-    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
+def with_example(sources: Sources, experiment: str) -> Sources:
+    """And what `dvc metrics diff` and `make review` say once this experiment of HEAD is applied."""
+    head = git("rev-parse", "HEAD").decode().strip()
+    place = f"refs/exps/{head[:2]}/{head[2:]}/{experiment}"
+    commit = git("rev-parse", "--verify", place).decode().strip()
+    command = ["dvc", "metrics", "diff", "--json", "HEAD", commit]
+    changed = subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603
+    rows = [
+        [path, name] + [str(round(v, 5) if isinstance(v, float) else v) for v in change.values()]
+        for path, changes in json.loads(changed).items()
+        for name, change in sorted(changes.items())
+    ]
+    header = ["Path", "Metric", "HEAD", "workspace", "Change"]
+    printed = tabulate(rows, header, tablefmt="plain", disable_numparse=True)
+    with revision("HEAD") as (base, _), revision(commit) as (ours, _):
+        report = {"base": "main"} | compare_sides(base, ours, sources.smallest)
+    return sources._replace(metrics_diff=f"```\n{printed}\n```", review=accuracy_table(report))
 
 
-def first_table(markdown: str) -> str:
-    return next(part for part in markdown.split("\n\n") if part.startswith("|"))
+BLOCKS: dict[str, Callable[[Sources], str | None]] = {
+    "results": results,
+    "stopping": stopping,
+    "differences": differences,
+    "figures": lambda of: table("of|notebook|where|here|one more run|", figures(of)),
+    "conclusions": lambda of: table("claim|notebook|here|", conclusions(of)),
+    "in_short": in_short,
+    "benchmark": lambda of: next(p for p in of.benchmark.split("\n\n") if p[0] == "|"),
+    "rounding": lambda of: of.rounding.split("\n\n", maxsplit=1)[0],
+    "metrics_diff": lambda of: of.metrics_diff,
+    "review": lambda of: of.review,
+    "card_data": lambda of: model_card.data(of.card),
+    "card_recipe": lambda of: model_card.recipe(of.card),
+    "card_figures": lambda of: model_card.figures(of.card),
+    "card_errors": lambda of: model_card.errors(of.card),
+}
+BLOCK = re.compile(rf"<!-- ({'|'.join(BLOCKS)}) -->\n.*?<!-- /\1 -->", re.DOTALL)
 
 
-def first_paragraph(markdown: str) -> str:
-    return markdown.split("\n\n", maxsplit=1)[0]
+def filled(page: str, sources: Sources) -> str:
+    """The text of a page with its figures made anew; what the sources do not have stays."""
+
+    def block(match: re.Match[str]) -> str:
+        made = BLOCKS[match[1]](sources)
+        return match[0] if made is None else f"<!-- {match[1]} -->\n{made}\n<!-- /{match[1]} -->"
+
+    return BLOCK.sub(block, page)
 
 
-def filled(readme: str, scores: str, benchmark: str, rounding: str) -> str:
-    """The text of README.md with its figures made anew.
-
-    They come from metrics/scores.csv, benchmarks/results.md and benchmarks/rounding.md.
-    """
-    frame = pd.read_csv(io.StringIO(scores))
-    tables = {
-        "results": results(frame),
-        "claims": claims(frame),
-        "benchmark": first_table(benchmark),
-        "rounding": first_paragraph(rounding),
-    }
-    for name, text in tables.items():
-        block = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-
-        def replace(match: Any, text: str = text) -> str:
-            return f"{match[1]}{text}\n{match[2]}"
-
-        readme = block.sub(replace, readme)
-    return readme
+def main() -> None:
+    sources = read_sources()
+    if sys.argv[1:]:
+        sources = with_example(sources, sys.argv[1])
+    for path in (Path("README.md"), Path("MODEL_CARD.md"), *sorted(Path("docs").glob("*.md"))):
+        path.write_text(filled(path.read_text("utf-8"), sources), "utf-8")
 
 
 if __name__ == "__main__":
-    files = (path.read_text("utf-8") for path in (README, SCORES, BENCHMARK, ROUNDING))
-    README.write_text(filled(*files), "utf-8")
+    run(main)

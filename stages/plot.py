@@ -1,120 +1,139 @@
 """Stage plot: the comparison of the variants, and their errors.
 
 reads   params.yaml (variants, train, compare), metrics/{metrics.json,scores.csv,differences.csv}
-writes  plots/figures/{test_accuracy,differences,confusion_matrices}.png
+writes  plots/figures/{test_accuracy,differences,error_rates}.png
 """
 
-import matplotlib.pyplot as plt
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from workflow.errors import run
-from workflow.figures import COLOURS, data_line, save
-from workflow.params import load_params
+from workflow.figures import COLOURS, beside, data_line, number_of, percent, rows, save
+from workflow.params import Compare, load_params
 from workflow.results import read_differences, read_facts, read_scores
-from workflow.storage import SCORES
+from workflow.storage import SCORES, DataFacts
+
+# Test accuracies that the notebook reports, of one run each, on the archive's test reviews.
+NOTEBOOK = {"single": 0.8532, "single_regularized": 0.7688, "three_regularized": 0.8554}
 
 
-def test_accuracy(scores: pd.DataFrame, data: str) -> Figure:
-    """All variants on the test reviews: each seed a dot, the mean a line with its deviation."""
-    variants = list(scores["variant"].unique())
-    figure, axis = plt.subplots(figsize=(8, 0.7 * len(variants) + 1.6), layout="constrained")
+def test_accuracy(scores: pd.DataFrame, facts: DataFacts) -> Path:
+    """The means of the variants, and how far the seeds are from them, which is much less."""
+    of = scores.groupby("variant", sort=False)["test_accuracy"]
+    means = of.mean().sort_values(ascending=False, kind="stable")
+    variants = list(means.index)
+    figure, (left, right) = rows(2, variants, 0.35)
+    left.plot(means, range(len(means)), "o", color=COLOURS["test"], label="mean over the seeds")
+    if facts.source == "keras":
+        known = [(NOTEBOOK[v], row) for row, v in enumerate(variants) if v in NOTEBOOK]
+        if known:
+            label = "the notebook's one run"
+            left.plot(*zip(*known, strict=True), "D", color="black", fillstyle="none", label=label)
     for row, variant in enumerate(variants):
-        of_seeds = scores.loc[scores["variant"] == variant, "test_accuracy"]
-        mean, deviation = of_seeds.mean(), of_seeds.std(ddof=1) if len(of_seeds) > 1 else 0.0
-        axis.errorbar(mean, row, xerr=deviation, fmt="|", color="black", capsize=5, markersize=18)
-        axis.plot(of_seeds, np.full(len(of_seeds), row), "o", color=COLOURS["train"], alpha=0.6)
-        axis.annotate(
-            f"{mean:.2%} ± {deviation:.2%}",
-            (mean, row),
-            xytext=(0, 11),
-            textcoords="offset points",
-            ha="center",
-            fontsize=9,
-        )
-    axis.set_yticks(range(len(variants)), variants)
-    axis.margins(x=0.15)
-    axis.set_ylim(len(variants) - 0.5, -0.7)
-    axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
-    axis.grid(axis="x", alpha=0.3)
-    axis.set_xlabel(f"test accuracy: {scores['seed'].nunique()} seeds, mean ± standard deviation")
-    figure.suptitle(data, fontsize=10)
-    return figure
+        seeds = of.get_group(variant)
+        points = 100 * (seeds - means[variant])
+        right.plot(points, np.full(len(seeds), row), "o", color=COLOURS["test"], alpha=0.5)
+        beside(left, row, f"{means[variant]:.2%}")
+        if len(seeds) > 1:
+            deviation = 100 * seeds.std()
+            right.plot([-deviation, deviation], [row, row], color="black", linewidth=1)
+            beside(right, row, f"± {deviation:.2f}")
+    left.xaxis.set_major_formatter(percent)
+    left.xaxis.set_major_locator(MaxNLocator(6))
+    left.set_xlabel("test accuracy")
+    if left.get_legend_handles_labels()[0]:
+        left.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=9, borderpad=0)
+    right.axvline(0, color="black", linewidth=0.8)
+    right.xaxis.set_major_formatter("{x:+g}")
+    right.set_xlabel("each seed minus the mean, in points")
+    return save(
+        figure,
+        "test_accuracy",
+        f"{variants[0]} gets the most test reviews right: {means.iloc[0]:.2%}",
+        f"{number_of(scores['seed'].nunique())} per variant, each a dot on the right; "
+        "line: ± standard deviation",
+        data_line(facts),
+    )
 
 
-def differences(table: pd.DataFrame, reference: str, data: str) -> Figure:
+def differences(table: pd.DataFrame, compare: Compare, facts: DataFacts) -> Path:
     """What each variant is better or worse than the reference, with 95% intervals around zero."""
-    variants = list(table["variant"].unique())
-    figure, axis = plt.subplots(figsize=(8, 0.7 * len(variants) + 1.6), layout="constrained")
-    axis.axvline(0, color="black", linewidth=1)
-    for split, offset, marker in (("validation", -0.15, "s"), ("test", 0.15, "o")):
+    validation = table[table["split"] == "validation"].sort_values("mean", ascending=False)
+    variants = list(validation["variant"])
+    figure, (axis,) = rows(1, variants, 0.5)
+    axis.axvline(0, color="black", linewidth=0.8)
+    smallest = 100 * compare.smallest
+    axis.axvspan(-smallest, smallest, color="lightgray", alpha=0.6, linewidth=0)
+    handles: list[object] = []
+    for split, offset, marker in (("validation", -0.17, "s"), ("test", 0.17, "o")):
         of_split = table[table["split"] == split].set_index("variant")
         for row, variant in enumerate(variants):
             of = of_split.loc[variant]
-            ends = [of["mean"] if np.isnan(end) else end for end in (of["low"], of["high"])]
+            mean, *ends = (100 * of[["mean", "low", "high"]].astype(float)).fillna(100 * of["mean"])
             axis.plot(ends, [row + offset] * 2, color=COLOURS[split], linewidth=2)
-            label = split if row == 0 else None
-            axis.plot(of["mean"], row + offset, marker, color=COLOURS[split], label=label)
+            (dot,) = axis.plot(mean, row + offset, marker, color=COLOURS[split], label=split)
             axis.annotate(f"  {of['verdict']}", (ends[1], row + offset), fontsize=9, va="center")
-    axis.set_yticks(range(len(variants)), variants)
-    axis.set_ylim(len(variants) - 0.5, -0.5)
-    axis.margins(x=0.15)
-    axis.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+.1f}")
-    axis.grid(axis="x", alpha=0.3)
-    axis.set_xlabel(f"accuracy minus that of {reference}, in points, with 95% interval")
-    figure.suptitle(data, fontsize=10)
-    if variants:
-        axis.legend(loc="best")
-    return figure
+            handles += [dot] if row == 0 else []
+    if smallest:
+        label = f"less than {smallest:g} points: does not matter"
+        handles.append(Patch(color="lightgray", alpha=0.6, linewidth=0, label=label))
+    axis.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=9)
+    axis.margins(x=0.1)
+    axis.xaxis.set_major_formatter("{x:+g}")
+    axis.set_xlabel(f"accuracy minus that of {compare.reference}, in points, with 95% interval")
+    better = f"{(validation['verdict'] == 'better').sum()} of {len(variants)} variants"
+    return save(
+        figure,
+        "differences",
+        f"Better than {compare.reference} on the validation reviews: {better}",
+        data_line(facts),
+    )
 
 
-def confusion_matrices(scores: pd.DataFrame, data: str) -> Figure:
-    """A matrix per variant: the share of the reviews of each label, mean over seeds."""
-    counts = scores.groupby("variant", sort=False)[
-        [f"test_{c}" for c in ("true_negatives", "false_positives")]
-        + [f"test_{c}" for c in ("false_negatives", "true_positives")]
-    ].mean()
-    columns = min(3, len(counts))
-    rows = -(-len(counts) // columns)
-    figure, grid = plt.subplots(
-        rows, columns, figsize=(3 * columns, 3 * rows + 0.5), squeeze=False, layout="constrained"
+def error_rates(scores: pd.DataFrame, facts: DataFacts) -> Path:
+    """How often the variants err on negative and on positive reviews, each seed a dot."""
+    right = {"negative": "test_true_negatives", "positive": "test_true_positives"}
+    wrong = {"negative": "test_false_positives", "positive": "test_false_negatives"}
+    rates = pd.DataFrame(
+        {
+            label: scores[wrong[label]] / (scores[wrong[label]] + scores[right[label]]).clip(1)
+            for label in right
+        }
+    ).set_index(scores["variant"])
+    means = rates.groupby(level=0, sort=False).mean()
+    means = means.loc[means.mean(axis=1).sort_values(kind="stable").index]
+    figure, axes = rows(2, list(means.index), 0.35)
+    for axis, label, other in zip(axes, right, reversed(right), strict=True):
+        for row, variant in enumerate(means.index):
+            of_seeds = rates.loc[[variant], label]
+            axis.plot(of_seeds, [row] * len(of_seeds), "o", color=COLOURS["test"], alpha=0.5)
+            axis.plot(means.loc[variant, label], row, "|", color="black", markersize=14)
+            beside(axis, row, f"{means.loc[variant, label]:.1%}")
+        axis.set_xlim(0, 1.05 * max(float(rates.to_numpy().max()), 0.01))
+        axis.xaxis.set_major_formatter(percent)
+        axis.set_xlabel(f"{label} reviews taken for {other}")
+    more = (means["positive"] > means["negative"]).sum()
+    return save(
+        figure,
+        "error_rates",
+        f"Wrong more often on positive than on negative reviews: {more} of {len(means)} variants",
+        f"test reviews; {number_of(scores['seed'].nunique())} per variant, each a dot; "
+        "line: their mean",
+        data_line(facts),
     )
-    for axis in grid.flat[len(counts) :]:
-        axis.remove()
-    for axis, (variant, cells) in zip(grid.flat, counts.iterrows(), strict=False):
-        matrix = cells.to_numpy().reshape(2, 2)
-        share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-        axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
-        for (actual, predicted), value in np.ndenumerate(share):
-            axis.text(
-                predicted,
-                actual,
-                f"{value:.1%}\n{matrix[actual, predicted]:,.0f}",
-                ha="center",
-                va="center",
-                color="white" if value > 0.5 else "black",
-            )
-        axis.set(title=variant, xlabel="predicted", ylabel="label")
-        axis.set_xticks([0, 1], ["negative", "positive"])
-        axis.set_yticks([0, 1], ["negative", "positive"], rotation=90, va="center")
-    figure.suptitle(
-        f"Test reviews, mean over {scores['seed'].nunique()} seeds\n{data}", fontsize=11
-    )
-    return figure
 
 
 def main() -> None:
     params = load_params()
-    data = data_line(read_facts())
+    facts = read_facts()
     scores = read_scores(SCORES, params.variants, params.train.all_seeds)
-    for name, figure in {
-        "test_accuracy": test_accuracy(scores, data),
-        "differences": differences(read_differences(), params.compare.reference, data),
-        "confusion_matrices": confusion_matrices(scores, data),
-    }.items():
-        print(save(figure, name))
+    print(test_accuracy(scores, facts))
+    print(differences(read_differences(), params.compare, facts))
+    print(error_rates(scores, facts))
 
 
 if __name__ == "__main__":

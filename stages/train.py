@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 
 from workflow.errors import InputError, run
-from workflow.gain import spread
-from workflow.params import Recipe, argument, load_params
-from workflow.seeds import for_every_seed
+from workflow.params import argument, load_params
+from workflow.recipe import Recipe
+from workflow.seeds import for_every_seed, spread
 from workflow.storage import (
     HISTORY,
     MODELS,

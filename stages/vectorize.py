@@ -56,7 +56,8 @@ def main() -> None:
         write_json(folder / "facts.json", facts.model_dump())
         (folder / "encoder").mkdir()
         encoder.save(folder / "encoder")
-        shutil.copy(REVIEWS / "word_index.json", folder / "encoder")
+        for file in ("facts.json", "word_index.json"):  # how texts become word ranks
+            shutil.copy(REVIEWS / file, folder / "encoder")
     print(
         f"{name}: {encoder.columns:,} columns; {facts.train_reviews:,} reviews to train on, "
         f"{size:,} to validate, {len(test):,} to test"

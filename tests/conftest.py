@@ -77,7 +77,7 @@ def pin(workspace: Path, mirror: Path) -> None:
     edit_params(
         workspace,
         data__keras__archive_sha256=[sha256(mirror / "imdb.npz")],
-        data__keras__word_index_sha256=sha256(mirror / "imdb_word_index.json"),
+        data__keras__word_index_sha256=[sha256(mirror / "imdb_word_index.json")],
     )
 
 
@@ -95,7 +95,7 @@ def make_workspace(folder: Path, mirror: Path) -> Path:
     folder.mkdir(parents=True)
     for name in ("params.yaml", "dvc.yaml", ".gitignore", ".gitattributes", ".dvcignore"):
         shutil.copy(PROJECT / name, folder)
-    for name in ("commands", "stages", "workflow", ".dvc/plots"):
+    for name in ("commands", "examples", "stages", "workflow", ".dvc/plots"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / ".dvc/config", folder / ".dvc/config")
     pin(folder, mirror)
@@ -105,7 +105,7 @@ def make_workspace(folder: Path, mirror: Path) -> Path:
         train__seeds=3,
         variants={
             "single": {"recipe": "baselines.single", "features": "multi_hot"},
-            "candidate": {"recipe": "model", "features": "multi_hot"},
+            "candidate": {"recipe": "model", "features": "ngrams"},
         },
         model__epochs=10,
         model__units=4,
@@ -156,7 +156,7 @@ def refusal(module: str, *arguments: str) -> str:
 
 TRAINED = ["single", "candidate"]
 PER_VARIANT = ("train", "evaluate", "curves")
-STAGES = ["download", "vectorize@multi_hot", "compare", "plot"]
+STAGES = ["download", "vectorize@multi_hot", "vectorize@ngrams", "compare", "plot"]
 STAGES += [f"{stage}@{variant}" for stage in PER_VARIANT for variant in TRAINED]
 
 

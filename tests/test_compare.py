@@ -1,150 +1,134 @@
-"""Whether a comparison calls a gain only what is one."""
+"""The stage compare: what it sums up, what it holds against the reference, what it refuses."""
 
-import math
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.typing import NDArray
-from scipy import stats
 
 from stages import compare
-from stages.compare import Difference
+from tests.conftest import call, refusal
+from workflow.params import Compare
+from workflow.results import Correct
+from workflow.storage import CORRECT, FIGURES, HISTORY, MODELS, PREDICTIONS, SCORES
 
-SEEDS, REVIEWS = 6, 25_000  # the project's defaults
-PAIRS = 400
-
-
-class Recipe:
-    """Simulated: each review has a margin in which the recipe is right; seeds shift and shake it.
-
-    With these figures, accuracy is 0.86 and varies by 0.1 points from seed to seed, as measured;
-    `seed_sd=0.05` makes that one point.
-    """
-
-    def __init__(self, margins: NDArray[np.float32], seed_sd: float = 0.005) -> None:
-        self.margins, self.seed_sd = margins, seed_sd
-
-    def train(self, random: np.random.Generator, seeds: int = SEEDS) -> NDArray[np.bool_]:
-        shift = random.normal(0, self.seed_sd, (seeds, 1)).astype(np.float32)
-        noise = random.standard_normal((seeds, len(self.margins)), np.float32)
-        return self.margins + shift + 0.3 * noise > 0
+SEEDS = np.arange(1, 7)
 
 
-def draw_margins(random: np.random.Generator, gain: float = 0.0) -> NDArray[np.float32]:
-    return random.standard_normal(REVIEWS, np.float32) + np.float32(1.13 + gain)
+def right(validation: float, test: float, draw: int) -> Correct:
+    """A variant that is right in such shares of the reviews."""
+    random = np.random.default_rng(draw)
+    of = {s: random.random((6, 2000)) < a for s, a in (("validation", validation), ("test", test))}
+    return Correct("0", SEEDS, of)
 
 
-def rate_of_calls(pairs: list[Difference]) -> float:
-    return float(np.mean([pair.p_value < compare.LEVEL for pair in pairs]))
+def test_every_variant_but_the_reference_has_a_row_per_split():
+    correct = {"good": right(0.9, 0.7, 1), "single": right(0.8, 0.8, 2), "bad": right(0.7, 0.8, 3)}
+    table = compare.compare_all(correct, Compare(reference="single", smallest=0.01))
+    rows = table.set_index(["variant", "split"])["verdict"].to_dict()
+    assert list(rows) == [(v, s) for s in ("validation", "test") for v in ("good", "bad")]
+    assert rows["good", "validation"] == "better"
+    assert rows["bad", "validation"] == rows["good", "test"] == "worse"
+    assert rows["bad", "test"] in ("same", "~", "trivial")
 
 
-def not_above_the_level(pairs: list[Difference]) -> bool:
-    """No more calls than chance allows: a rate of 5% would give more in one test of a thousand."""
-    calls = sum(pair.p_value < compare.LEVEL for pair in pairs)
-    return calls <= stats.binom.ppf(0.999, len(pairs), compare.LEVEL)
-
-
-@pytest.mark.parametrize("seed_sd", [0.0, 0.005, 0.05])
-def test_identical_recipes_are_rarely_called_different(seed_sd: float):
-    random = np.random.default_rng(1)
-    pairs = []
-    for _ in range(PAIRS):
-        recipe = Recipe(draw_margins(random), seed_sd)
-        pairs.append(compare.difference(recipe.train(random), recipe.train(random)))
-    assert not_above_the_level(pairs)
-
-
-def test_equally_good_recipes_that_differ_review_by_review_are_rarely_called_different():
-    """Here the chance is in which reviews the test set happens to hold."""
-    random = np.random.default_rng(2)
-    pairs = []
-    for _ in range(PAIRS):
-        shared = draw_margins(random)
-        ours, theirs = (
-            Recipe(shared + 0.3 * random.standard_normal(REVIEWS, np.float32)) for _ in range(2)
-        )
-        pairs.append(compare.difference(ours.train(random), theirs.train(random)))
-    assert not_above_the_level(pairs)
-    truth_is_inside = np.mean([pair.low <= 0 <= pair.high for pair in pairs])
-    assert truth_is_inside == pytest.approx(0.95, abs=0.035)
-
-
-def test_a_gain_of_one_point_is_found():
-    """With six seeds and 25,000 reviews a true gain of one point is found in over 99% of cases."""
-    random = np.random.default_rng(3)
-    pairs, gains = [], []
-    for _ in range(100):
-        margins = draw_margins(random)
-        better, worse = Recipe(margins + np.float32(0.0465)), Recipe(margins)
-        pair = compare.difference(better.train(random), worse.train(random))
-        pairs.append(pair)
-        gains.append(pair.mean)
-    assert np.mean(gains) == pytest.approx(0.01, abs=0.0005)
-    assert rate_of_calls(pairs) > 0.99
-
-
-def test_the_interval_is_that_of_the_paired_t_test_where_reviews_do_not_matter():
-    """Where each seed is right in as many random reviews as it is good, only seeds are chance."""
-    random = np.random.default_rng(4)
-    ours, theirs = (random.random((6, 2000)) < level for level in (0.9, 0.85))
-    result = compare.difference(ours, theirs)
-    paired = stats.ttest_rel(ours.mean(axis=1), theirs.mean(axis=1)).confidence_interval()
-    assert result.low == pytest.approx(paired.low, abs=0.002)
-    assert result.high == pytest.approx(paired.high, abs=0.002)
-
-
-def test_wins_are_counted_by_seed():
-    ours = np.array([[1, 1, 1], [1, 0, 0], [1, 1, 0]], dtype=bool)
-    theirs = np.array([[1, 1, 0], [1, 1, 0], [1, 1, 0]], dtype=bool)
-    result = compare.difference(ours, theirs)
-    assert (result.wins, result.seeds, result.mean) == (1, 3, 0)
-
-
-def test_the_same_results_are_no_difference():
-    same = np.ones((3, 5), dtype=bool)
-    result = compare.difference(same, same)
-    assert (result.low, result.high, result.p_value) == (0, 0, 1)
-
-
-def test_holm_adjusts_as_in_the_paper():
-    # Four tests: the smallest p is multiplied by 4, the next by 3; never below the one before.
-    assert compare.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert compare.holm([0.9, 0.8]) == [1, 1]
-    assert compare.holm([]) == []
-
-
-@pytest.mark.parametrize(
-    ("mean", "seeds", "p", "expected"),
-    [
-        (0.01, 6, 0.049, "better"),
-        (-0.01, 6, 0.001, "worse"),
-        (0.01, 6, 0.05, "~"),
-        (0.01, 2, 0.0, "too few seeds (2 of 3)"),
-        (0.01, 1, math.nan, "too few seeds (1 of 3)"),
-    ],
-)
-def test_verdicts(mean: float, seeds: int, p: float, expected: str):
-    assert compare.verdict(Difference(mean, 0, 0, p, 0, seeds), p) == expected
-
-
-def test_one_seed_has_no_interval():
-    result = compare.difference(np.ones((1, 9), dtype=bool), np.zeros((1, 9), dtype=bool))
-    assert result.mean == 1
-    assert math.isnan(result.low)
-
-
-def make_scores(seeds: int) -> pd.DataFrame:
-    names = ["train_accuracy", "validation_accuracy", "test_accuracy", "test_loss", "best_epoch"]
-    return pd.DataFrame(
-        [{"variant": "a", "seed": s} | dict.fromkeys(names, s / 10) for s in range(1, seeds + 1)]
+def test_the_reference_alone_is_compared_with_nothing():
+    alone = compare.compare_all(
+        {"single": right(0.8, 0.8, 1)}, Compare(reference="single", smallest=0.01)
     )
+    assert alone.empty
+    assert list(alone.columns) == compare.DIFFERENCE_COLUMNS
 
 
-def test_a_summary_is_the_mean_and_the_sample_standard_deviation():
-    summary = compare.summarize(make_scores(3))["a"]
-    assert (summary["test_accuracy"], summary["test_accuracy_sd"]) == (0.2, 0.1)
+def test_a_summary_is_the_mean_over_the_seeds_and_what_validation_says_of_it():
+    names = ["validation_accuracy", "test_accuracy", "test_loss", "train_accuracy"]
+    rows = [{"variant": v, "seed": s} | dict.fromkeys(names, s / 10) for v in "ba" for s in (1, 2)]
+    splits = {"validation": (0.01234, "better"), "test": (-0.5, "worse")}
+    differences = pd.DataFrame(
+        {"variant": "b", "split": split, "mean": mean, "verdict": verdict}
+        for split, (mean, verdict) in splits.items()
+    )
+    summary = compare.summarize(pd.DataFrame(rows), {"a": 0.7, "b": 0.81234}, differences)
+    means = dict.fromkeys(names[:3], 0.15)
+    assert list(summary) == ["b", "a"]
+    assert summary["a"] == means | {"test_accuracy_of_average": 0.7}
+    gain = {"gain": 0.0123, "verdict": "better"}
+    assert summary["b"] == means | {"test_accuracy_of_average": 0.8123} | gain
 
 
-def test_one_seed_has_no_standard_deviation():
-    assert not any(name.endswith("_sd") for name in compare.summarize(make_scores(1))["a"])
+# --- in a repository with results -----------------------------------------------------------------
+
+
+@pytest.fixture
+def here(copy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder of the test: a copy of the repository."""
+    monkeypatch.chdir(copy)
+    return copy
+
+
+def test_the_bits_are_those_of_the_predictions_and_the_gain_that_of_the_scores(here: Path):
+    scores = pd.read_csv(SCORES).groupby("variant")["test_accuracy"].mean()
+    table = pd.read_csv("metrics/differences.csv").set_index(["variant", "split"])
+    gain = scores["candidate"] - scores["single"]
+    assert table.loc[("candidate", "test"), "mean"] == pytest.approx(gain, abs=1e-6)
+    for variant, mean in scores.items():
+        labels = np.load("data/multi_hot/test_labels.npy")
+        predictions = np.load(PREDICTIONS / str(variant) / "test.npy")
+        bits = Correct.from_bytes((CORRECT / f"{variant}.npz").read_bytes())
+        np.testing.assert_array_equal(bits.of["test"], (predictions > 0.5) == labels)
+        assert bits.of["test"].mean() == pytest.approx(mean, abs=1e-6)
+
+
+def test_bits_survive_being_written():
+    for seeds in (1, 6, 8, 9):
+        random = np.random.default_rng(seeds)
+        of = {s: random.random((seeds, n)) < 0.5 for s, n in (("validation", 3), ("test", 11))}
+        whole = Correct("abc", np.arange(seeds), of)
+        again = Correct.from_bytes(whole.to_bytes())
+        assert again.sha256 == "abc"
+        assert again.seeds.tolist() == list(range(seeds))
+        for split, bits in of.items():
+            np.testing.assert_array_equal(again.of[split], bits)
+        assert again.to_bytes() == whole.to_bytes()
+
+
+def test_results_of_variants_that_are_no_more_are_all_named(here: Path):
+    (MODELS / "old").mkdir()
+    (MODELS / ".candidate.partial").mkdir()
+    (PREDICTIONS / "old").mkdir()
+    left = [HISTORY / "old.csv", FIGURES / "learning_curves_old.png"]
+    for path in left:
+        path.touch()
+    sentence = refusal("stages.compare")
+    places = sentence.split(" rm -r ")[1].split()
+    expected = map(str, (PREDICTIONS / "old", MODELS / "old", *left))
+    assert sorted(places) == sorted(expected)
+
+
+def other_seeds(bits: Correct) -> Correct:
+    return bits._replace(seeds=bits.seeds + 1)
+
+
+def other_reviews(bits: Correct) -> Correct:
+    return bits._replace(sha256="0" * 64)
+
+
+@pytest.mark.parametrize("change", [other_seeds, other_reviews])
+def test_predictions_of_other_seeds_or_reviews_are_refused(
+    here: Path, change: Callable[[Correct], Correct]
+):
+    path = PREDICTIONS / "candidate/correct.npz"
+    bits = change(Correct.from_bytes(path.read_bytes()))
+    path.unlink()
+    path.write_bytes(bits.to_bytes())
+    before = (here / "metrics/metrics.json").read_bytes()
+    assert f"{path.parent}: of other seeds or reviews; `dvc repro`" in refusal("stages.compare")
+    assert (here / "metrics/metrics.json").read_bytes() == before
+
+
+def test_it_prints_what_differs(here: Path, capsys: pytest.CaptureFixture[str]):
+    call("stages.compare")
+    printed = capsys.readouterr().out
+    assert printed.startswith("accuracy minus that of single, with its 95% interval")
+    assert len([line for line in printed.splitlines() if "candidate" in line]) == 2

@@ -23,10 +23,12 @@ from workflow import features
 from workflow.errors import InputError
 from workflow.params import load_params
 from workflow.sources import bundled, fetch, keras_archive
-from workflow.storage import REVIEWS, Reviews, features_folder
+from workflow.sources.corpus import number_words, pick, rank_words
+from workflow.storage import REVIEWS, Reviews, features_folder, load_reviews, load_vectors
+from workflow.text import ascii_tokens
 
 OUTPUTS = sorted(
-    [f"{s}_{a}.npy" for s in ("train", "test") for a in ("values", "offsets", "labels")]
+    [f"{s}_{a}.npy" for s in ("training", "test") for a in ("values", "offsets", "labels")]
     + ["facts.json", "word_index.json"]
 )
 
@@ -51,11 +53,12 @@ def insist(workspace: Path, mirror: Path) -> None:
 def test_the_archive_is_written_as_plain_arrays(workspace):
     download.main()
     assert sorted(path.name for path in REVIEWS.iterdir()) == OUTPUTS
-    train = Reviews.load(REVIEWS, "train")
+    train = load_reviews("training")
     assert len(train) == 60
     assert train.values.dtype == np.uint32
     assert json.loads((REVIEWS / "facts.json").read_text()) | {"sha256": ""} == {
         "source": "keras",
+        "tokens": "ascii",
         "sha256": "",
         "vocabulary": 60,
         "test_reviews": 40,
@@ -67,8 +70,8 @@ def test_the_order_is_that_of_keras(workspace, mirror):
 
     download.main()
     (x_train, y_train), (x_test, y_test) = load_with_keras(imdb, mirror)
-    for split, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
-        reviews = Reviews.load(REVIEWS, split)
+    for split, x, y in (("training", x_train, y_train), ("test", x_test, y_test)):
+        reviews = load_reviews(split)
         assert reviews.labels.tolist() == y.tolist()
         assert reviews.values.tolist() == [rank for review in x for rank in review]
 
@@ -200,7 +203,7 @@ def test_falling_through_to_the_next_source_is_loud(workspace, monkeypatch):
         assert part in result.stderr
     facts = json.loads((REVIEWS / "facts.json").read_text())
     assert (facts["source"], facts["test_reviews"]) == ("bundled", 5000)
-    train, test = Reviews.load(REVIEWS, "train"), Reviews.load(REVIEWS, "test")
+    train, test = load_reviews("training"), load_reviews("test")
     assert len(train) == 20_000
     # Both labels in the first reviews: the file lists all negative ones first.
     assert 0.4 < train.labels[:1000].mean() < 0.6
@@ -216,7 +219,7 @@ def test_the_tokenizer_finds_the_words_of_the_archive():
     params = load_params(PROJECT / "params.yaml")
     table = bundled.bundled_table(params.data)
     assert len(table) == 25_000
-    assert len(bundled.words_by_count(map(bundled.tokenize, table["text"]))) == 88_584
+    assert len(number_words(map(ascii_tokens, table["text"]))[2]) == 88_584
 
 
 @pytest.mark.parametrize(
@@ -228,11 +231,16 @@ def test_the_tokenizer_finds_the_words_of_the_archive():
     ],
 )
 def test_tokenize_lower_cases_ascii_only(text: str, words: list[str]):
-    assert bundled.tokenize(text) == words
+    assert ascii_tokens(text) == words
 
 
 def test_words_of_equal_count_keep_their_order():
-    assert bundled.words_by_count([["b", "a", "c"], ["c", "d"]]) == ["c", "b", "a", "d"]
+    values, offsets, words = number_words([["b", "a", "c"], ["c", "d"], ["x", "d"]])
+    reviews = Reviews(values, offsets, np.array([0, 1, 0], np.uint8))
+    train, test = (pick(reviews, np.array(rows)) for rows in ([0, 1], [2]))
+    corpus = rank_words(train, test, words)
+    assert list(corpus.word_index) == ["c", "b", "a", "d"]
+    assert corpus.test.values.tolist() == [4]  # x is in no training review
 
 
 # --- an https mirror ------------------------------------------------------------------------------
@@ -408,7 +416,7 @@ def test_the_facts_of_the_notebook(real_archive, workspace, monkeypatch):
     download.main()
     call("stages.vectorize", "multi_hot")
 
-    train = Reviews.load(REVIEWS, "train")
+    train = load_reviews("training")
     encoded = features.encode(train, 10_000)
     assert encoded.values.max() == 9999
     assert train.labels[0] == 1
@@ -426,7 +434,7 @@ def test_the_facts_of_the_notebook(real_archive, workspace, monkeypatch):
     sizes = [facts[f"{split}_reviews"] for split in ("train", "validation", "test")]
     assert sizes == [15_000, 10_000, 25_000]
     x_train_0 = np.zeros(10_000)
-    x_train_0[Reviews.load(features_folder("multi_hot"), "validation").between(0, 1).values] = 1
+    x_train_0[load_vectors(features_folder("multi_hot"), "validation").between(0, 1).values] = 1
     assert x_train_0[:3].tolist() == [0, 1, 1]
     assert sum(path.stat().st_size for path in features_folder("multi_hot").iterdir()) < 20_000_000
 

@@ -18,6 +18,7 @@ from tests.conftest import PROJECT, STAGES, command, results, stages_run
 from workflow import features, network
 from workflow.params import load_params
 from workflow.sources import bundled
+from workflow.training import Data
 
 SOMEBODY = 65534  # a user without rights; Debian calls him nobody
 
@@ -78,13 +79,13 @@ def test_other_rounding_moves_the_accuracy_by_less_than_a_tenth_of_a_point():
     """The tolerance between processors; `make rounding` measures it for all seeds and variants."""
     params = load_params(PROJECT / "params.yaml")
     num_words = params.features.multi_hot.num_words
-    reviews = features.multi_hot(bundled.bundled_reviews(params.data).train, num_words)
-    splits = reviews.between(10_000, 20_000), reviews.between(0, 10_000)
+    reviews = features.multi_hot(bundled.bundled_reviews(params.data).training, num_words)
+    data = Data(reviews, 10_000, num_words)
     recipe = params.recipe("single").model_copy(update={"epochs": 5})
-    train_one = functools.partial(train.train_all, recipe, num_words, range(1, 2), *splits)
-    ((archive, here),) = train_one()
+    train_one = functools.partial(train.train_all, recipe, data, range(1, 2))
+    ((archive, here, _),) = train_one()
     with mock.patch.object(network, "build", functools.partial(network.build, plain=True)):
-        ((other_archive, there),) = train_one()
+        ((other_archive, there, _),) = train_one()
     assert archive != other_archive
     validation = here["split"] == "validation"
     np.testing.assert_allclose(

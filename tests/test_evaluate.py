@@ -8,7 +8,7 @@ import pytest
 
 from stages import evaluate
 from workflow.errors import InputError
-from workflow.storage import Reviews, features_folder, write_json
+from workflow.storage import Reviews, features_folder, load_vectors, write_json
 
 
 def test_scores_of_a_small_example():
@@ -41,12 +41,14 @@ def test_scores_are_defined_where_all_labels_are_the_same():
 def test_accuracy_is_that_of_the_epoch_whose_weights_were_kept():
     history = pd.DataFrame(
         [
-            (1, "train", 0.5, 0.7, 0),
-            (1, "validation", 0.4, 0.8, 0),
-            (2, "train", 0.3, 0.9, 1),
-            (2, "validation", 0.6, 0.75, 1),
+            ("first", 1, "train", 0.5, 0.7, 0),
+            ("first", 1, "validation", 0.4, 0.8, 0),
+            ("first", 2, "train", 0.3, 0.9, 1),
+            ("first", 2, "validation", 0.6, 0.75, 1),
+            ("refit", 1, "train", 0.2, 0.95, 0),
+            ("refit", 2, "train", 0.1, 0.99, 1),
         ],
-        columns=["epoch", "split", "loss", "accuracy", "kept"],
+        columns=["fit", "epoch", "split", "loss", "accuracy", "kept"],
     )
     assert evaluate.history_scores(history) == {
         "train_accuracy": 0.9,
@@ -59,13 +61,13 @@ def test_damaged_arrays_are_named(workspace):
     multi_hot = features_folder("multi_hot")
     multi_hot.mkdir(parents=True)
     reviews = Reviews(np.array([1], np.uint8), np.array([0, 1]), np.array([1], np.uint8))
-    reviews.save("test")
+    reviews.save(multi_hot, "test")
     np.save(multi_hot / "test_offsets.npy", np.array([0, 2]))
-    facts = {"source": "keras", "sha256": "", "vocabulary": 1, "columns": 5}
+    facts = {"source": "keras", "sha256": "", "vocabulary": 1, "columns": 5, "weighted": False}
     sizes = {"train_reviews": 1, "validation_reviews": 1, "test_reviews": 1}
     write_json(multi_hot / "facts.json", facts | sizes)
     with pytest.raises(InputError, match="data/multi_hot: the test arrays are damaged; `dvc repro"):
-        Reviews.load("test")
+        load_vectors(multi_hot, "test")
     (multi_hot / "test_labels.npy").write_bytes(b"\x93NUMPY")
     with pytest.raises(InputError, match=r"data/multi_hot: .*; `dvc repro` makes it anew"):
-        Reviews.load("test")
+        load_vectors(multi_hot, "test")

@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import zipfile
@@ -39,6 +40,7 @@ from workflow.storage import (
     FeatureFacts,
     Reviews,
     features_folder,
+    load_vectors,
     read_json,
     write_json,
 )
@@ -202,23 +204,25 @@ def test_hostile_parameters(tmp_path, content: str, reason: str):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "answer"),
+    ("key", "value", "answer"),
     [
-        ("batch_size: 512", f"batch_size: {10**30}", "model.batch_size: "),
-        ("first_seed: 1 ", f"first_seed: {10**30} ", "train.first_seed: "),
-        ("  seed: 1 ", f"  seed: 0x{'f' * 5000} ", "data.seed: a number of thousands of digits"),
-        ("dropout: 0.7", f"dropout: {10**400}", "model.dropout: "),
-        ("dropout: 0.7", "dropout: on", "model.dropout: 'on'"),
-        ("epochs: 20", "epochs: 2020-01-01", "model.epochs: datetime.date"),
-        ("num_words: 10000", "num_words: 1000000\n    num_words: 5", "cannot be read"),
-        ("layers: [{}]\n  units: 32", "layers: [{}, {}]\n  units: 65536", "model: 4,950,392,832 w"),
+        ("batch_size", 10**30, "model.batch_size: "),
+        ("first_seed", 10**30, "train.first_seed: "),
+        ("seed", f"0x{'f' * 5000}", "data.seed: a number of thousands of digits"),
+        ("dropout", 10**400, "model.dropout: "),
+        ("dropout", "on", "model.dropout: 'on'"),
+        ("epochs", "2020-01-01", "model.epochs: datetime.date"),
+        ("num_words", "1000000\n    num_words: 5", "cannot be read"),
+        ("layers", "[{units: 65536}, {units: 65536}]", "model: 4,950,392,832 w"),
     ],
+    ids=lambda value: str(value)[:40],
 )
-def test_values_that_cannot_be_run(tmp_path, old: str, new: str, answer: str):
-    text = REAL.decode()
-    assert old in text
+def test_values_that_cannot_be_run(tmp_path, key: str, value: Any, answer: str):
+    """In the place of the first such key in the file."""
+    text, found = re.subn(rf"(?m)^( *{key}): .*$", rf"\1: {value}", REAL.decode(), count=1)
+    assert found
     with pytest.raises(InputError, match=answer):
-        load_bytes(tmp_path, text.replace(old, new, 1).encode())
+        load_bytes(tmp_path, text.encode())
 
 
 # --- the archive ----------------------------------------------------------------------------------
@@ -259,9 +263,9 @@ def check_corpus(corpus: Corpus | None) -> None:
     if corpus:
         words = len(corpus.word_index)
         assert list(corpus.word_index.values()) == list(range(1, words + 1))
-        for reviews in (corpus.train, corpus.test):
+        for reviews in (corpus.training, corpus.test):
             assert set(reviews.labels.tolist()) <= {0, 1}
-            ranks, offsets, _ = astuple(reviews)
+            ranks, offsets, *_ = astuple(reviews)
             assert offsets[-1] == len(ranks)
             assert 1 <= ranks.min(initial=1) <= ranks.max(initial=1) <= words
         content_hash(corpus)
@@ -435,7 +439,7 @@ def test_bombs_are_refused_in_little_memory(exploded: Path, name: str):
     folder = exploded / name
     assert (folder / "status").read_text() == "1"
     error = (folder / "stderr").read_text()
-    assert error.startswith("error: the archive is not that of keras.datasets.imdb: ")
+    assert "error: the archive is not that of keras.datasets.imdb: " in error
     assert "Traceback" not in error
     assert ("stored nor deflated" in error) == ("(" in name)
     assert not (folder / "hacked").exists()
@@ -499,10 +503,12 @@ def handed_on(tmp_path, monkeypatch) -> dict[Path, Callable[[], object]]:
     for path in (MULTI_HOT, CORRECT, HISTORY):
         path.mkdir(parents=True)
     values = np.array([1, 4, 49, 2, 3, 7], np.uint8)
-    Reviews(values, np.array([0, 3, 3, 6]), np.array([1, 0, 1], np.uint8)).save(MULTI_HOT, "test")
-    facts = {"source": "keras", "sha256": "0", "vocabulary": 60, "columns": NUM_WORDS}
+    offsets, labels = np.array([0, 3, 3, 6]), np.array([1, 0, 1], np.uint8)
+    weights = np.array([1, 1.5, 2, 1, 0.5, 1], np.float32)
+    Reviews(values, offsets, labels, weights).save(MULTI_HOT, "test")
+    facts = {"source": "keras", "sha256": "0", "vocabulary": 60}
     sizes = {f"{split}_reviews": 3 for split in ("train", "validation", "test")}
-    write_json(MULTI_HOT / "facts.json", facts | sizes)
+    write_json(MULTI_HOT / "facts.json", facts | sizes | {"columns": NUM_WORDS, "weighted": True})
     write_json(METRICS, {"data": facts | sizes, "a": {"test_accuracy": 0.5}})
     bits = np.array([[0, 1, 1]] * 3, bool)
     correct = Correct("0", np.array(SEEDS), {"validation": bits, "test": bits})
@@ -518,21 +524,21 @@ def handed_on(tmp_path, monkeypatch) -> dict[Path, Callable[[], object]]:
     ]
     pd.DataFrame(rows).to_csv(SCORES, index=False)
     epochs = [
-        {"variant": "a", "seed": seed, "epoch": epoch, "split": split, "loss": 0.5}
+        {"variant": "a", "seed": seed, "fit": "first", "epoch": epoch, "split": split, "loss": 0.5}
         | {"accuracy": 0.5, "kept": int(epoch == 2)}
         for seed in SEEDS
         for epoch in (1, 2)
         for split in ("train", "validation")
     ]
     pd.DataFrame(epochs).to_csv(HISTORY / "a.csv", index=False)
-    arrays = [f"test_{name}.npy" for name in ("values", "offsets", "labels")]
+    arrays = [f"test_{name}.npy" for name in ("values", "offsets", "labels", "weights")]
     return {
         MULTI_HOT / "facts.json": lambda: read_json(MULTI_HOT / "facts.json", FeatureFacts),
         METRICS: read_facts,
         CORRECT / "a.npz": lambda: read_correct(CORRECT / "a.npz"),
         SCORES: lambda: read_scores(SCORES, VARIANTS, SEEDS),
         HISTORY / "a.csv": lambda: read_history("a", SEEDS),
-    } | {MULTI_HOT / name: lambda: Reviews.load(MULTI_HOT, "test") for name in arrays}
+    } | {MULTI_HOT / name: lambda: load_vectors(MULTI_HOT, "test") for name in arrays}
 
 
 def check_handed_on(read: object) -> None:
@@ -581,6 +587,9 @@ def test_damage_to_what_is_handed_on(handed_on, data: st.DataObject):
         ("test_offsets", np.array([0, 3, 6])),
         ("test_offsets", np.array([0.0, 3, 3, 6])),
         ("test_offsets", np.array(6)),
+        ("test_weights", np.array([1, 1, 1, 1, np.nan, 1], np.float32)),
+        ("test_weights", np.ones(6)),
+        ("test_weights", np.ones(5, np.float32)),
         ("test_labels", np.array([1, 0, 2], np.uint8)),
         ("test_labels", np.array([1, 0, 0.5])),
         ("test_labels", np.array([1, 0], np.uint8)),
@@ -590,7 +599,7 @@ def test_damage_to_what_is_handed_on(handed_on, data: st.DataObject):
 def test_arrays_of_another_kind(handed_on, name: str, array: Any):
     np.save(MULTI_HOT / f"{name}.npy", array)
     with pytest.raises(InputError, match="data/multi_hot: the test arrays are damaged; `dvc repro"):
-        Reviews.load(MULTI_HOT, "test")
+        load_vectors(MULTI_HOT, "test")
 
 
 @pytest.mark.parametrize(

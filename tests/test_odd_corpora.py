@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 
 from tests.conftest import TRAINED, call, edit_params, pin, refusal, write_archive
-from workflow.storage import METRICS, SCORES, Reviews, features_folder
+from workflow.storage import METRICS, SCORES, features_folder, load_vectors
 
 pytestmark = pytest.mark.filterwarnings("error", "ignore::DeprecationWarning")
-FIGURES = ["confusion_matrices", "differences", "learning_curves_candidate"]
+FIGURES = ["error_rates", "differences", "learning_curves_candidate"]
 FIGURES += ["learning_curves_single", "test_accuracy"]
 
 
@@ -36,7 +36,7 @@ def use(workspace, tmp_path, monkeypatch) -> Callable[..., None]:
         )
         monkeypatch.setenv("IMDB_MIRROR", str(mirror))
         pin(workspace, mirror)
-        edit_params(workspace, data__sources=["keras"])
+        edit_params(workspace, data__sources=["keras"], features__ngrams__fewest_reviews=1)
 
     return use
 
@@ -44,7 +44,8 @@ def use(workspace, tmp_path, monkeypatch) -> Callable[..., None]:
 def run_all() -> dict[str, Any]:
     """The metrics after every stage, read as strict JSON; a warning of one of them is an error."""
     call("stages.download")
-    call("stages.vectorize", "multi_hot")
+    for features in ("multi_hot", "ngrams"):
+        call("stages.vectorize", features)
     for stage in ("train", "evaluate", "curves"):
         for variant in TRAINED:
             call(f"stages.{stage}", variant)
@@ -68,7 +69,7 @@ def test_empty_and_endless_and_unknown_reviews(workspace, use):
     use(train, [0, 1, 0, 1, 0, 1, 1, 0, 0, 1], [[], [60], long, [1]], [0, 1, 0, 1])
     metrics = run_all()
     assert metrics["data"]["test_reviews"] == 4
-    test = Reviews.load(features_folder("multi_hot"), "test")
+    test = load_vectors(features_folder("multi_hot"), "test")
     rows = sorted(astuple(test.between(i, i + 1))[0].tolist() for i in range(4))
     assert rows == [[1], [1, 2], [1, 2, *range(4, 50)], [1, 4]]
     for variant in ("single", "candidate"):

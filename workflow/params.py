@@ -4,16 +4,12 @@ Every stage calls `load_params` first, so a mistake anywhere in the file stops t
 once, not after the stages that happen not to read that key.
 """
 
-import itertools
-import reprlib
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -21,51 +17,27 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from workflow.block import Block, read_yaml, shown
 from workflow.errors import InputError
-from workflow.keras_names import ACTIVATIONS, LOSSES, OPTIMIZERS
-from workflow.yaml_file import read_yaml
-
-MOST_WEIGHTS = 100_000_000  # of one network: 400 MB, and an optimizer may keep as much twice more
+from workflow.recipe import Recipe
 
 
-def _one_of(choices: list[str]) -> AfterValidator:
-    def check(name: str) -> str:
-        if name not in choices:
-            raise ValueError(f"Keras knows {', '.join(choices)}")
-        return name
+def _text_encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except (LookupError, ValueError):
+        raise ValueError("Python knows no such encoding of texts") from None
+    return name
 
-    return AfterValidator(check)
 
-
-Activation = Annotated[str, _one_of(ACTIVATIONS)]
-Optimizer = Annotated[str, AfterValidator(str.lower), _one_of(OPTIMIZERS)]  # as Keras: any case
-Loss = Annotated[str, _one_of(LOSSES)]
 NumWords = Annotated[int, Field(ge=5, le=1_000_000)]
-Units = Annotated[int, Field(ge=1, le=65_536)]
-Dropout = Annotated[float, Field(ge=0, lt=1)]
-Penalty = Annotated[float, Field(ge=0)]
+Name = Annotated[str, StringConstraints(min_length=1)]
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Tokens = Literal["ascii", "unicode"]  # names in workflow/text.py
 # In file names.
 FeatureSet = Literal["multi_hot", "ngrams"]
 VariantName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]*$", max_length=100)]
-
-
-class Block(BaseModel):
-    """A block of params.yaml: no conversions, no unknown keys, no NaN."""
-
-    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _know_every_key(cls, values: object) -> object:
-        if isinstance(values, dict):
-            for key in values.keys() - cls.model_fields.keys():
-                known = ", ".join(cls.model_fields)
-                raise ValueError(
-                    f"unknown key {str(key)[:100]} ({_shown(values[key])}); the keys are {known}"
-                )
-        return values
 
 
 class KerasSource(Block):
@@ -83,14 +55,39 @@ class BundledSource(Block):
     test_reviews: Annotated[int, Field(ge=1, lt=25_000)]
 
 
+class CsvSource(Block):
+    """The user's own reviews: a file, or a folder with train.* and test.*, and how it is read."""
+
+    path: Name
+    text: Name
+    label: Name
+    positive: Name | None = None
+    negative: Name | None = None
+    test_share: Annotated[float, Field(gt=0, lt=1)]
+    encoding: Annotated[str, AfterValidator(_text_encoding)] = "utf-8"
+    tokens: Tokens = "ascii"
+    duplicates: Literal["keep", "drop"] = "drop"
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "CsvSource":
+        if self.text == self.label:
+            raise ValueError(f"text and label are both {shown(self.text)}")
+        if (self.positive is None) != (self.negative is None):
+            raise ValueError("positive and negative are both null or both given")
+        if self.positive is not None and self.positive == self.negative:
+            raise ValueError(f"positive and negative are both {shown(self.positive)}")
+        return self
+
+
 class Data(Block):
     """Where the reviews come from and how they are divided."""
 
-    sources: Annotated[list[Literal["keras", "bundled"]], Field(min_length=1)]
+    sources: Annotated[list[Literal["keras", "bundled", "csv"]], Field(min_length=1)]
     seed: Seed
     validation: Annotated[float, Field(gt=0, lt=1)]
     keras: KerasSource
     bundled: BundledSource
+    csv: CsvSource
 
 
 class MultiHot(Block):
@@ -139,58 +136,6 @@ class Train(Block):
         return range(self.first_seed, self.first_seed + self.seeds)
 
 
-class Layer(Block):
-    """A hidden layer; what is None here is taken from the recipe."""
-
-    units: Units | None = None
-    activation: Activation | None = None
-    dropout: Dropout | None = None
-    kernel_l1: Penalty | None = None
-    kernel_l2: Penalty | None = None
-    activity_l1: Penalty | None = None
-    activity_l2: Penalty | None = None
-
-
-class Recipe(Block):
-    """An architecture and how it is trained."""
-
-    layers: Annotated[list[Layer], Field(max_length=32)]  # none: logistic regression
-    units: Units
-    activation: Activation
-    dropout: Dropout = 0.0
-    kernel_l1: Penalty = 0.0
-    kernel_l2: Penalty = 0.0
-    activity_l1: Penalty = 0.0
-    activity_l2: Penalty = 0.0
-    optimizer: Optimizer
-    learning_rate: Annotated[float, Field(gt=0)] | None = None
-    loss: Loss
-    epochs: Annotated[int, Field(ge=1, le=10_000)]
-    batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
-    patience: Annotated[int, Field(ge=1)] | None = None
-    naive_bayes: bool = False
-    initial_scale: Annotated[float, Field(gt=0, le=1000)] | None = None
-    lazy: bool = False
-    refit: bool = False
-
-    @property
-    def hidden_layers(self) -> list[Layer]:
-        """The layers with nothing left unset."""
-        own = [layer.model_dump(exclude_none=True) for layer in self.layers]
-        shared = self.model_dump(include=set(Layer.model_fields))
-        return [Layer(**shared | layer) for layer in own]
-
-    def check_size(self, place: str, columns: int) -> None:
-        """ValueError if the network would not fit into memory."""
-        units = [layer.units or self.units for layer in self.layers]
-        weights = sum(a * b for a, b in itertools.pairwise([columns, *units, 1]))
-        if weights > MOST_WEIGHTS:
-            raise ValueError(
-                f"{place}: {weights:,} weights are more than {MOST_WEIGHTS:,}; fewer units or "
-                "fewer columns in features"
-            )
-
-
 class Variant(Block):
     """What is trained: the recipe, by its place in this file, and the features it is fed."""
 
@@ -230,12 +175,12 @@ class Params(Block):
                 )
             if variant.recipe not in self.recipes:
                 raise ValueError(
-                    f"variants.{name}.recipe: {_shown(variant.recipe)} is no recipe in this file; "
+                    f"variants.{name}.recipe: {shown(variant.recipe)} is no recipe in this file; "
                     f"there are {', '.join(self.recipes)}"
                 )
         if self.compare.reference not in self.variants:
             raise ValueError(
-                f"compare.reference: {_shown(self.compare.reference)} is not a variant; "
+                f"compare.reference: {shown(self.compare.reference)} is not a variant; "
                 f"there are {', '.join(self.variants)}"
             )
         return self
@@ -293,12 +238,4 @@ def _line(error: ErrorDetails) -> str:
         return f"{key}: missing"
     if isinstance(error["input"], dict):  # a rule about a whole block names the key itself
         return f"{key}: {what}" if key else what
-    return f"{key}: {_shown(error['input'])} is not allowed: {what[0].lower()}{what[1:]}"
-
-
-def _shown(value: object) -> str:
-    """The value as one writes it, shortened."""
-    try:
-        return reprlib.repr(value)
-    except ValueError:  # Python writes no integer of more than 4300 digits
-        return "a number of thousands of digits"
+    return f"{key}: {shown(error['input'])} is not allowed: {what[0].lower()}{what[1:]}"

@@ -1,10 +1,11 @@
 """The results of a Git revision and of the workspace: what is in metrics/ and plots/figures/."""
 
 import io
+import re
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +13,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from workflow.block import read_yaml
 from workflow.errors import InputError
 from workflow.results import Correct, read_correct, read_facts, read_scores
 from workflow.storage import CORRECT, FIGURES, METRICS, SCORES, DataFacts
-from workflow.yaml_file import read_yaml
 
 PARAMS = Path("params.yaml")
 
@@ -87,6 +88,33 @@ def flat(value: Any, above: str = "") -> Iterator[tuple[str, Any]]:
             yield from flat(inner, f"{above}.{key}" if above else str(key))
     else:
         yield above, value
+
+
+def experiments(bases: Collection[str]) -> dict[str, str]:
+    """DVC's experiments on these commits: their own commits, and the name of each.
+
+    DVC keeps what came of an experiment on the commit 0123… as one of Git, refs/exps/01/23…/NAME.
+    The same files twice are one experiment.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    form = "--format=%(tree) %(objectname) %(refname)"
+    for line in git("for-each-ref", form, "refs/exps").decode().splitlines():
+        tree, commit, reference = line.split(" ", 2)
+        _, _, *base, name = reference.split("/")
+        if "".join(base) in bases:
+            found.setdefault(tree, (commit, name))
+    return dict(found.values())
+
+
+def without_results(base: str) -> dict[str, str]:
+    """DVC's experiments on a commit that wait in its queue or failed: which of these, by name.
+
+    DVC keeps them as two stashes of Git, with commit:dvc-exp:HEAD:BASE:NAME for the messages.
+    """
+    listed = git("log", "-g", "--format=%gD %gs", "--glob=refs/exps/celery").decode()
+    words = {"stash": "queued", "failed": "failed"}
+    found = re.findall(rf"^refs/exps/celery/(\w+)@.*:{base}:([^:\n]+)", listed, re.MULTILINE)
+    return {name: words[place] for place, name in found if place in words}
 
 
 class Base(NamedTuple):

@@ -1,4 +1,4 @@
-"""The seeds of a variant side by side: in threads of this process, or on a Dask cluster."""
+"""The seeds of a variant: trained side by side, in threads or on a Dask cluster, and summed up."""
 
 import logging
 import os
@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from workflow.errors import InputError
@@ -96,3 +98,10 @@ def on_cluster(
             f"{CLUSTER}: {address} did not train all seeds: {error}; do scheduler and workers run, "
             "each in a checkout of this commit with PYTHONPATH=.?"
         ) from None
+
+
+def spread(values: ArrayLike, style: str = ".4f") -> str:
+    """The mean over seeds ± the standard deviation; of a single seed, the value alone."""
+    array = np.asarray(values, np.float64)
+    deviation = f" ± {array.std(ddof=1):{style}}" if len(array) > 1 else ""
+    return f"{array.mean():{style}}{deviation}"

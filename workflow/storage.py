@@ -13,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from workflow.block import Block
 from workflow.errors import reading
-from workflow.params import Block
+from workflow.params import Tokens
 
 REVIEWS = Path("data/reviews")  # written by download
 MODELS = Path("models")  # one folder per variant, written by train
@@ -26,6 +27,7 @@ SCORES = Path("metrics/scores.csv")
 CORRECT = Path("metrics/correct")
 FIGURES = Path("plots/figures")  # written by curves and plot
 
+LONGEST_BLOCK = 4_000_000  # words, unless one review alone has more
 HELD_OUT = ("validation", "test")
 REMEDY = "; `dvc repro` makes it anew"
 
@@ -33,7 +35,8 @@ REMEDY = "; `dvc repro` makes it anew"
 class ReviewFacts(Block):
     """What facts.json says of data/reviews."""
 
-    source: str
+    source: str  # of data.sources; csv with the name of the file: csv:reviews.csv
+    tokens: Tokens = "ascii"
     sha256: str
     vocabulary: int
     test_reviews: int
@@ -51,6 +54,12 @@ class FeatureFacts(DataFacts):
 
     columns: int
     weighted: bool  # values other than 1
+
+
+class PredictionFacts(FeatureFacts):
+    """What facts.json says of data/predictions/VARIANT."""
+
+    test_accuracy_of_average: float  # of the seeds' probabilities
 
 
 def features_folder(name: str) -> Path:
@@ -90,9 +99,13 @@ class Reviews:
         )
 
     def blocks(self, size: int) -> Iterator["Reviews"]:
-        """The reviews in order, `size` at a time."""
-        for start in range(0, len(self), size):
-            yield self.between(start, start + size)
+        """The reviews in order, `size` at a time, or fewer where they are very long."""
+        start = 0
+        while start < len(self):
+            fitting = int(np.searchsorted(self.offsets, self.offsets[start] + LONGEST_BLOCK))
+            stop = min(start + size, max(fitting, start + 1))
+            yield self.between(start, stop)
+            start = stop
 
     def save(self, folder: Path, split: str) -> None:
         """Write one .npy file for each array into `folder`."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from workflow import network
 from workflow.errors import InputError
-from workflow.params import Recipe
+from workflow.recipe import Recipe
 from workflow.seeds import Report
 from workflow.storage import Reviews
 
@@ -55,11 +55,12 @@ def fit(
     recipe: Recipe,
     columns: int,
     seed: int,
+    epochs: int,
     training: Reviews,
     validation: Reviews | None,
     report: Report | None = None,
 ) -> tuple[keras.Sequential, pd.DataFrame]:
-    """Train one network, for all epochs or, on validation data, until patience ends.
+    """Train one network, for so many epochs or, on validation data, until patience ends.
 
     Returns:
         The network, and a row per epoch and split: seed, epoch (from 1), split (train or
@@ -85,7 +86,7 @@ def fit(
             network.batches(training, columns, recipe.batch_size, shuffle_seed=seed),
             validation_data=validation
             and network.batches(validation, columns, network.EVALUATION_BATCH),
-            epochs=recipe.epochs,
+            epochs=epochs,
             steps_per_epoch=steps,
             callbacks=callbacks,
             shuffle=False,  # `batches` does it
@@ -116,15 +117,14 @@ def train(recipe: Recipe, data: Data, seed: int, report: Report | None = None) -
     size, columns = data.validation_reviews, data.columns
     validation = data.training.between(0, size)
     training = data.training.between(size, len(data.training))
-    model, history = fit(recipe, columns, seed, training, validation, report)
+    model, history = fit(recipe, columns, seed, recipe.epochs, training, validation, report)
     history.insert(1, "fit", "first")
     predictions = None
     if recipe.refit:
         batches = network.batches(validation, columns, network.EVALUATION_BATCH)
         predictions, _ = network.predict(model, batches)()
-        epochs = int(history.loc[history["kept"] == 1, "epoch"].iloc[0])
-        again = recipe.model_copy(update={"epochs": epochs})
-        model, refit = fit(again, columns, seed, data.training, None, report)
+        best = int(history.loc[history["kept"] == 1, "epoch"].iloc[0])
+        model, refit = fit(recipe, columns, seed, best, data.training, None, report)
         refit.insert(1, "fit", "refit")
         history = pd.concat([history, refit])
     archive = network.to_bytes(network.with_keras_classes(model, recipe, columns))

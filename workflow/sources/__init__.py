@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from workflow.params import Data
-from workflow.sources import bundled, keras_archive
+from workflow.sources import bundled, keras_archive, table
 from workflow.sources.corpus import Corpus
 
 
@@ -19,4 +19,5 @@ class Source(NamedTuple):
 SOURCES = {
     "keras": Source(keras_archive.keras_archive, keras_archive.LABEL),
     "bundled": Source(bundled.bundled_reviews, bundled.LABEL),
+    "csv": Source(table.csv_reviews, table.LABEL),
 }

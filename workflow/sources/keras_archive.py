@@ -10,7 +10,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from workflow.errors import reading
 from workflow.params import Data
-from workflow.sources.corpus import Corpus, make_corpus
+from workflow.sources.corpus import Corpus, flatten, make_corpus
 from workflow.sources.fetch import LARGEST_FILE, find
 
 LABEL = "the archive of keras.datasets.imdb"
@@ -72,7 +72,7 @@ def parse_archive(archive: bytes, word_index: bytes) -> Corpus:
         zipfile.ZipFile(io.BytesIO(archive)) as members,
     ):
         train, test = (
-            (
+            flatten(
                 read_lists(read_member(members, f"x_{split}.npy")),
                 np.lib.format.read_array(
                     read_member(members, f"y_{split}.npy"), allow_pickle=False

@@ -1,0 +1,72 @@
+"""A review as text, with its label and what the variants say of it: `make decode N=0`.
+
+usage   python -m commands.decode N [--split training]
+reads   data/reviews/, data/predictions/
+prints  review N, from 0, of the test or the training reviews; of the latter, the first ones are the
+        validation reviews, of which there are predictions too
+"""
+
+import argparse
+import textwrap
+from collections.abc import Iterator
+
+import numpy as np
+
+from workflow.errors import InputError, reading, run
+from workflow.storage import (
+    PREDICTIONS,
+    REMEDY,
+    REVIEWS,
+    FeatureFacts,
+    ReviewFacts,
+    load_reviews,
+    read_json,
+)
+from workflow.vocabulary import Vocabulary
+
+PREDICTED = {"test": "test", "training": "validation"}
+CLASSES = ("negative", "positive")
+
+
+def opinions(split: str, number: int) -> Iterator[tuple[str, float, int, int]]:
+    """Of each variant: its name, the mean probability of its seeds, how many are right, of how many
+
+    Raises:
+        InputError: predictions are damaged, or of other reviews than those in data/reviews.
+    """
+    label = int(load_reviews(split).labels[number])
+    sha256 = read_json(REVIEWS / "facts.json", ReviewFacts).sha256
+    for folder in sorted(path.parent for path in PREDICTIONS.glob("*/facts.json")):
+        facts = read_json(folder / "facts.json", FeatureFacts)
+        if facts.sha256 != sha256:
+            raise InputError(f"{folder}: of other reviews than {REVIEWS}{REMEDY}")
+        path = folder / f"{PREDICTED[split]}.npy"
+        with reading(path, REMEDY):
+            probabilities = np.load(path, mmap_mode="r", allow_pickle=False)
+            if probabilities.ndim != 2 or probabilities.dtype != np.float32:
+                raise ValueError("not a table of probabilities")
+        if number < probabilities.shape[1]:
+            of_seeds = probabilities[:, number].astype(np.float64)
+            right = int(((of_seeds > 0.5) == label).sum())
+            yield folder.name, float(of_seeds.mean()), right, len(of_seeds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("number", metavar="N", type=int, help="from 0, as in the notebook")
+    parser.add_argument("--split", choices=list(PREDICTED), default="test")
+    options = parser.parse_args()
+    number, split = options.number, options.split
+    reviews = load_reviews(split)
+    if not 0 <= number < len(reviews):
+        raise InputError(f"no review {number}; the {split} reviews are 0 to {len(reviews) - 1}")
+    review = reviews.between(number, number + 1)
+    text = Vocabulary.load(REVIEWS).decode(review.values)
+    print(textwrap.fill(text, 100, break_long_words=False))
+    print(f"\nlabel: {CLASSES[review.labels[0]]}")
+    for name, mean, right, seeds in opinions(split, number):
+        print(f"{name}: {CLASSES[mean > 0.5]} {mean:.3f}, {right}/{seeds} seeds right")
+
+
+if __name__ == "__main__":
+    run(main)

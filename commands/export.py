@@ -1,0 +1,39 @@
+"""A variant as one TensorFlow SavedModel that takes texts and needs nothing else: `make export`.
+
+usage   python -m commands.export [VARIANT] [--model FOLDER]
+reads   models/VARIANT, or FOLDER, alone
+writes  exports/VARIANT/: tf.saved_model.load("exports/candidate").serve(["…", "…"]) gives the mean
+        probability of the seeds that each text is positive; the signature serving_default, too
+
+It is the same as `workflow.predictor` up to the rounding of sums, made of TensorFlow's operations.
+"""
+
+import argparse
+from pathlib import Path
+
+from workflow.errors import run
+from workflow.storage import MODELS, whole_folder
+
+EXPORTS = Path("exports")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("variant", nargs="?", default="candidate", help="(default: candidate)")
+    parser.add_argument("--model", type=Path, help="another folder than models/VARIANT")
+    options = parser.parse_args()
+    # Not above: it takes seconds, in which Ctrl-C is to be quiet and mistakes are to be told.
+    from workflow.predictor import Predictor  # noqa: PLC0415
+    from workflow.saved_model import save  # noqa: PLC0415
+
+    predictor = Predictor(options.model or MODELS / options.variant)
+    target = EXPORTS / options.variant
+    with whole_folder(target) as folder:
+        save(predictor, folder)
+    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    print(f"{target}: {len(predictor.networks)} seeds, {size / 1e6:.0f} MB")
+    print(f'use it:  tf.saved_model.load("{target}").serve(["A great film", …])')
+
+
+if __name__ == "__main__":
+    run(main)

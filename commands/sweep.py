@@ -1,0 +1,130 @@
+"""Is the best of many experiments a gain? All of them against their base: `make sweep BASE=HEAD`.
+
+usage   python -m commands.sweep [BASE] [--json] [--variant candidate]
+reads   params.yaml, metrics/ of the base and of DVC's experiments on it, from Git alone
+prints  the experiments, the best on validation first: what each changed, and what came of it
+
+The verdicts are corrected for the number of rows: of thirty identical recipes, the best is called
+better in one sweep of twenty at most, and in one of five without that. With --variant, the other
+variants are as if they were not there.
+"""
+
+import argparse
+from typing import Any
+
+import orjson
+
+from workflow.errors import InputError, run
+from workflow.gain import CANNOT_TELL, luck, verdicts
+from workflow.params import load_params
+from workflow.report import (
+    OPTIONS,
+    POINTS,
+    Change,
+    changed_code,
+    changed_params,
+    changes,
+    luck_of_many,
+    points,
+    table,
+    verdict,
+)
+from workflow.revisions import Results, experiments, revision, without_results
+
+SOME = "dvc exp run --queue -S 'model.dropout=0.1,0.3,0.5'; dvc queue start"
+
+
+def make_report(base: Results, commit: str, smallest: float, variants: set[str]) -> dict[str, Any]:
+    """A row for each experiment and variant whose accuracy changed, and why others have none."""
+    found: dict[tuple[str, str], Change] = {}
+    what: dict[str, dict[str, Any]] = {}
+    why = without_results(commit)
+    for experiment, name in experiments({commit}).items():
+        try:
+            with revision(experiment) as (ours, _):
+                changed, _ = changes(base, ours, "validation")
+                params = {key: value["new"] for key, value in changed_params(base, ours).items()}
+                same_data = base.facts == ours.facts
+        except InputError:
+            why[name] = "no results, or damaged ones"
+            continue
+        what[name] = {"params": params, "code": [*changed_code(commit, experiment)]}
+        of_experiment = {(name, v): changed[v] for v in changed if v in variants}
+        if same_data and of_experiment:
+            found |= of_experiment
+            why.pop(name, None)
+        else:
+            why[name] = "no change" if same_data else "other data"
+    differences = {key: change.difference for key, change in found.items()}
+    words = verdicts(differences, smallest)
+    rows = [
+        {"experiment": key[0], "variant": key[1], "verdict": words[key]}
+        | what[key[0]]
+        | change.row(smallest, len(found))
+        for key, change in found.items()
+    ]
+    tried = len({name for name, _ in found})
+    return {
+        "base": base.name,
+        "experiments": sorted(rows, key=lambda row: row["mean"], reverse=True),
+        "not_compared": why,
+        "tried": tried,
+        "luck": luck(differences.values(), tried),
+        "smallest": smallest,
+    }
+
+
+def markdown(report: dict[str, Any]) -> str:
+    parts = [f"# Experiments on {report['base']}"]
+    rows = report["experiments"]
+    if rows:
+        better = list(dict.fromkeys(r["experiment"] for r in rows if r["verdict"] == "better"))
+        shown = f"better: {', '.join(better)}" if better else "none shown to be better"
+        cells = [
+            [
+                f"`{r['experiment']}`",
+                ", ".join([*(f"{k}={v}" for k, v in r["params"].items()), *r["code"]]),
+                f"`{r['variant']}`",
+                f"{r['after']:.4f}",
+                *points(r),
+                verdict(r),
+            ]
+            for r in rows
+        ]
+        header = ["experiment", "changed", "variant", "accuracy", *POINTS, "verdict"]
+        parts += [f"**On validation, of {report['tried']}: {shown}.**", table(header, cells)]
+        parts += [footnote(report)]
+    else:
+        parts += [f"No experiment to compare; this makes some: `{SOME}`"]
+    if report["not_compared"]:
+        named = [f"`{name}` ({why})" for name, why in report["not_compared"].items()]
+        parts += [f"Not compared: {', '.join(named)}."]
+    return "\n\n".join(parts) + "\n"
+
+
+def footnote(report: dict[str, Any]) -> str:
+    return (
+        "Interval: 95%, over seeds and reviews, of each row by itself. Verdict: of one row among "
+        f"{len(report['experiments'])} (Holm), as in a review; `{CANNOT_TELL}`: cannot tell, and "
+        f"with how many seeds one probably could. {luck_of_many(report)}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("base", nargs="?", default="HEAD", help="a Git revision (default: HEAD)")
+    parser.add_argument("--json", action="store_true", help="print JSON, not Markdown")
+    parser.add_argument("--variant", help="this one alone (default: all)")
+    options = parser.parse_args()
+    smallest = load_params().compare.smallest
+    with revision(options.base) as (base, commit):
+        variants = {options.variant} if options.variant else set(base.variants)
+        if not variants <= set(base.variants):
+            raise InputError(f"{base.name} has no {options.variant}: {', '.join(base.variants)}")
+        report = make_report(base, commit, smallest, variants)
+    as_json = orjson.dumps(report, option=OPTIONS).decode() if options.json else ""
+    print(as_json or markdown(report), end="")
+
+
+if __name__ == "__main__":
+    run(main)

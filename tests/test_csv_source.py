@@ -1,0 +1,462 @@
+"""Reviews of one's own: what is read from a file, how it is divided, and what is refused."""
+
+import bz2
+import csv
+import gzip
+import io
+import json
+import lzma
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+
+from tests.conftest import PROJECT, call, edit_params, refusal, results
+from workflow.errors import InputError
+from workflow.figures import data_line
+from workflow.params import Params, Tokens, _line, load_params
+from workflow.sources import table
+from workflow.sources.corpus import content_hash, number_words, rank_words
+from workflow.sources.rows import read_rows
+from workflow.storage import (
+    REVIEWS,
+    FeatureFacts,
+    ReviewFacts,
+    Reviews,
+    features_folder,
+    load_reviews,
+    read_json,
+)
+from workflow.text import TOKENIZERS, ascii_tokens, unicode_tokens
+
+TEN = "text,label\n" + "".join(f"w{i} all,{('no', 'yes')[i % 2]}\n" for i in range(10))
+
+
+PARAMS = load_params(PROJECT / "params.yaml")
+
+
+@pytest.fixture
+def use(workspace: Path) -> Callable[..., None]:
+    """Make the workspace read a file with this content; `label=…` sets data.csv.label."""
+
+    def use(content: str | bytes, name: str = "own.csv", **changes: Any) -> None:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
+        path = str(Path(name).parent) if "/" in name else name
+        own = {"path": path, "positive": "yes", "negative": "no"} | changes
+        own = {f"data__csv__{key}": value for key, value in own.items()}
+        edit_params(workspace, data__sources=["csv"], **own)
+
+    return use
+
+
+def many(positive: int, negative: int) -> str:
+    rows = [f"w{i} all,{'yes' if i < positive else 'no'}\n" for i in range(positive + negative)]
+    return "text,label\n" + "".join(rows)
+
+
+def texts_of(split: str) -> list[str]:
+    """Sorted: words by their ranks, with a + or - in front."""
+    words = ["", *json.loads((REVIEWS / "word_index.json").read_text())]
+    reviews = load_reviews(split)
+    parts = [reviews.between(i, i + 1) for i in range(len(reviews))]
+    return sorted("-+"[p.labels[0]] + " ".join(words[r] for r in p.values) for p in parts)
+
+
+def all_texts() -> list[str]:
+    return sorted(texts_of("training") + texts_of("test"))
+
+
+EXPECTED = sorted(f"{'-+'[i % 2]}w{i} all" for i in range(10))
+
+
+# --- what is read ---------------------------------------------------------------------------------
+
+
+def as_json_lines(content: str) -> str:
+    rows = csv.DictReader(io.StringIO(content))
+    return "".join(json.dumps(row | {"id": [1, None]}) + "\n" for row in rows)
+
+
+CONTENTS = {
+    "own.csv": TEN,
+    "own.tsv": TEN.replace(",", "\t"),
+    "own.jsonl": as_json_lines(TEN),
+    "OWN.CSV": TEN,
+    "quoted.csv": TEN.replace("w0 all", '"w0\nall"'),
+    "windows.csv": TEN.replace("\n", "\r\n"),
+    "macintosh.csv": TEN.replace("\n", "\r"),
+    "blank lines.csv": TEN.replace("\n", "\n\n"),
+    "mark.csv": "\ufeff" + TEN,
+    "mark.jsonl": "\ufeff" + as_json_lines(TEN),
+    "more columns.csv": "".join(f"9,{line},x\n" for line in TEN.splitlines()),
+    "end.csv": TEN.rstrip(),
+}
+
+
+@pytest.mark.parametrize("name", CONTENTS)
+def test_the_kinds_of_files(use, name: str):
+    use(CONTENTS[name], name)
+    call("stages.download")
+    assert len(set(EXPECTED) & set(texts_of("training"))) == 8
+    assert {text[0] for text in all_texts()} == {"+", "-"}
+    facts = read_json(REVIEWS / "facts.json", ReviewFacts)
+    assert (facts.source, facts.tokens, facts.test_reviews) == (f"csv:{name}", "ascii", 2)
+
+
+@pytest.mark.parametrize("pack", [gzip, bz2, lzma], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
+def test_packed_files_give_the_same_bytes(use, pack: Any, kind: str):
+    found = []
+    ending = {gzip: ".gz", bz2: ".bz2", lzma: ".xz"}[pack]
+    for name, content in {
+        f"own.{kind}": CONTENTS[f"own.{kind}"].encode(),
+        f"own.{kind}{ending}": pack.compress(CONTENTS[f"own.{kind}"].encode()),
+    }.items():
+        use(content, name)
+        found.append(content_hash(table.csv_reviews(load_params().data)))
+    assert found[0] == found[1]
+
+
+def test_another_encoding(use):
+    use(TEN.replace("all", "schön").encode("latin-1"), encoding="latin-1")
+    call("stages.download")
+    assert "schön" in json.loads((REVIEWS / "word_index.json").read_text())
+    use(TEN.replace("all", "schön").encode("utf-16"), encoding="utf-16")
+    call("stages.download")
+    assert "schön" in json.loads((REVIEWS / "word_index.json").read_text())
+
+
+def test_numbers_and_truth_values_as_json_writes_them(use):
+    rows = [{"text": f"w{i}", "label": bool(i % 2), "stars": i % 2} for i in range(10)]
+    lines = "".join(json.dumps(row) + "\n\n" for row in rows)
+    for label, negative, positive in (("label", "false", "true"), ("stars", "0", "1")):
+        use(lines, "own.jsonl", label=label, negative=negative, positive=positive)
+        call("stages.download")
+        assert load_reviews("test").labels.tolist().count(1) == 1
+
+
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(TEXTS, TEXTS.filter(bool)), min_size=1), st.sampled_from(["csv", "tsv"]))
+def test_what_is_written_comes_back(rows: list[tuple[str, str]], kind: str):
+    source = PARAMS.data.csv
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"own.{kind}")
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, delimiter={"csv": ",", "tsv": "\t"}[kind])
+            writer.writerows([("text", "label"), *rows])
+        assert [tuple(values) for _, values in read_rows(path, source)] == rows
+        path = path.with_suffix(".jsonl")
+        path.write_text("".join(json.dumps({"text": t, "label": s}) + "\n" for t, s in rows))
+        assert [tuple(values) for _, values in read_rows(path, source)] == rows
+
+
+# --- labels ---------------------------------------------------------------------------------------
+
+
+def test_labels_told_from_the_file(use, capsys):
+    use(TEN, positive=None, negative=None)
+    call("stages.download")
+    assert "own.csv: label 'yes' is positive, 'no' is negative" in capsys.readouterr().err
+    told = {path.name: path.read_bytes() for path in REVIEWS.iterdir()}
+    use(TEN)
+    call("stages.download")
+    assert {path.name: path.read_bytes() for path in REVIEWS.iterdir()} == told
+    assert "positive" not in capsys.readouterr().err
+
+
+def test_the_order_of_labels_is_not_that_of_the_rows(use, capsys):
+    header, *rows = TEN.splitlines(keepends=True)
+    use("".join([header, *rows[::-1]]), positive=None, negative=None)
+    call("stages.download")
+    assert "label 'yes' is positive, 'no' is negative" in capsys.readouterr().err
+    assert {text[0] for text in all_texts()} == {"+", "-"}
+
+
+# --- how they are divided -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.5])
+def test_the_share_is_drawn_of_each_label(use, share: float):
+    use(many(80, 20), test_share=share)
+    call("stages.download")
+    test = load_reviews("test")
+    assert len(test) == 100 * share
+    assert test.labels.sum() == 80 * share
+    assert len(load_reviews("training")) == 100 - len(test)
+
+
+def test_equal_seeds_equal_bytes(use):
+    hashes = []
+    for seed in (1, 1, 2):
+        use(many(30, 30))
+        edit_params(Path(), data__seed=seed)
+        call("stages.download")
+        hashes.append(results(Path()))
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_a_folder_has_training_and_test_reviews(use):
+    use(TEN, "own/train.csv")
+    use("text,label\nall new w0,yes\n", "own/test.csv")
+    call("stages.download")
+    assert texts_of("training") == EXPECTED
+    assert texts_of("test") == ["+all w0"]  # a word that no training review has is dropped
+    facts = read_json(REVIEWS / "facts.json", ReviewFacts)
+    assert (facts.source, facts.vocabulary, facts.test_reviews) == ("csv:own", 11, 1)
+
+
+@pytest.mark.parametrize(("duplicates", "left"), [("drop", 9), ("keep", 10)])
+def test_training_reviews_that_are_test_reviews_too(use, capsys, duplicates: str, left: int):
+    use(TEN, "own/train.csv")
+    use('text,label\n"W3, all!",yes\nall w3,no\n', "own/test.csv", duplicates=duplicates)
+    call("stages.download")
+    assert len(load_reviews("training")) == left
+    assert len(load_reviews("test")) == 2
+    what = {"drop": "dropped from training", "keep": "kept"}[duplicates]
+    assert f"own: of the training reviews, 1 are in test too: {what}" in capsys.readouterr().err
+
+
+def test_words_by_count_then_by_first_appearance_in_training():
+    texts = ["z b a".split(), "b a c".split(), "c d".split(), "z".split()]
+    values, offsets, words = number_words(texts)
+    assert (values.tolist(), words) == ([0, 1, 2, 1, 2, 3, 3, 4, 0], ["z", "b", "a", "c", "d"])
+    reviews = Reviews(values, offsets, np.array([0, 1, 0, 1], np.uint8))
+    corpus = rank_words(reviews.between(1, 4), reviews.between(0, 1), words)
+    assert list(corpus.word_index) == ["c", "b", "a", "d", "z"]
+    assert corpus.test.values.tolist() == [5, 2, 3]
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+def test_a_bad_file_is_one_sentence_and_leaves_nothing_behind(use):
+    use("")
+    assert refusal("stages.download") == (
+        "error: source csv cannot be had:\n  own.csv: there is no row"
+    )
+    assert not Path("data").exists()
+
+
+@pytest.fixture
+def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What is said of a file with this content; `label=…` sets data.csv.label."""
+    monkeypatch.chdir(tmp_path)
+
+    def refused(content: str | bytes, name: str = "own.csv", **changes: Any) -> str:
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
+        own = {"path": name, "positive": "yes", "negative": "no"} | changes
+        source = PARAMS.data.csv.model_copy(update=own)
+        with pytest.raises(InputError) as error:
+            table.csv_reviews(PARAMS.data.model_copy(update={"csv": source}))
+        assert "\n" not in str(error.value)
+        return str(error.value)
+
+    return refused
+
+
+def with_row(row: str | bytes) -> bytes:
+    """TEN, in which row 5 is this."""
+    lines = TEN.encode().splitlines()
+    lines[4] = row.encode() if isinstance(row, str) else row
+    return b"\n".join(lines)
+
+
+UTF8 = "it is not in the encoding utf-8, which data.csv.encoding in params.yaml names"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "there is no row"),
+        ("\n", "there is no row"),
+        ("text,label\n", "there is no row"),
+        ("review,label\na,yes\n", "no column is called 'text'; there are 'review', 'label'"),
+        ("text;label\na;yes\n", "no column is called 'text'; there are 'text;label'"),
+        ("text,label,text\na,yes,b\n", "2 columns are called 'text'"),
+        (with_row("a,maybe"), "row 5, column 'label': 'maybe' is neither 'no' nor 'yes'"),
+        (with_row("a,"), "row 5, column 'label': empty"),
+        (with_row("a"), "row 5: 1 values, but the header has 2 columns"),
+        (with_row("a,b,yes"), "row 5: 3 values, but the header has 2 columns"),
+        (with_row('"a,yes'), "row 5: unexpected end of data; is a quote left open?"),
+        (with_row('"a"b,yes'), "row 5: ',' expected after '\"'; is a quote left open?"),
+        (with_row("a\0b,yes"), "row 5, column 'text': there is a NUL byte in it"),
+        (with_row("a,\0"), "row 5, column 'label': there is a NUL byte in it"),
+        (with_row(b"sch\xf6n,yes"), f"row 5, column 'text': {UTF8}"),
+        (with_row(b"\xed\xa0\x80,yes"), f"row 5, column 'text': {UTF8}"),
+        (TEN.encode("utf-16"), "no column is called 'text'"),
+        (TEN.replace("no", "yes"), "some of either label"),
+        (many(1, 1), "of 2 reviews, 2 are left to train on and 0 to test"),
+        ("text,label\n" + ",yes\n?,no\n" * 5, "of 10 reviews, 0 are left to train on"),
+    ],
+)
+def test_bad_files(refused, content: str | bytes, reason: str):
+    sentence = refused(content)
+    assert sentence.startswith("own.csv: ")
+    assert reason in sentence
+
+
+@pytest.mark.parametrize("file", ["own.csv", "train.csv", "train.csv.gz"])
+def test_another_folder_is_refused(refused, file: str):
+    sentence = "own: a folder, but not with one file train.* and one file test.*"
+    assert refused(TEN, f"own/{file}", path="own") == sentence
+
+
+def test_no_word_at_all(refused):
+    sentence = refused("text,label\n" + ",yes\n?,no\n" * 5, duplicates="keep")
+    assert sentence == "own.csv: there is no word in any review to train on"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{", "row 3: unexpected end of data"),
+        ("[1]", "row 3, column 'text': no text or number is there"),
+        ('{"text": "a"}', "row 3, column 'label': no text or number is there"),
+        ('{"text": null, "label": "yes"}', "row 3, column 'text': no text"),
+        ('{"text": ["a"], "label": "yes"}', "row 3, column 'text': no text"),
+        ('{"text": "a", "label": ""}', "row 3, column 'label': empty"),
+        ('{"text": "\\u0000", "label": "yes"}', "row 3, column 'text': there is a NUL byte in it"),
+        ('{"text": "\\ud800", "label": "yes"}', "row 3: "),
+        (b'{"text": "\xff", "label": "yes"}', "row 3: "),
+        ("[" * 100_000, "row 3: "),
+    ],
+)
+def test_bad_json_lines(refused, line: str | bytes, reason: str):
+    lines = as_json_lines(TEN).encode().splitlines()
+    lines[2] = line.encode() if isinstance(line, str) else line
+    assert refused(b"\n".join(lines), "own.jsonl").startswith(f"own.jsonl: {reason}")
+
+
+def test_labels_that_are_not_two(refused):
+    one = refused(TEN.replace("no", "yes"), positive=None, negative=None)
+    assert one == "own.csv: every label is 'yes'; there must be two"
+    three = refused(with_row("a,maybe"), positive=None, negative=None)
+    assert three == "own.csv: row 5, column 'label': 'maybe' is neither 'no' nor 'yes'"
+
+
+def test_endless_lines_and_quotes(refused, monkeypatch):
+    monkeypatch.setattr("workflow.sources.rows.LONGEST", 100)
+    assert "line 5 has more than 100 characters" in refused(with_row("a" * 101))
+    sentence = refused(with_row('"a') + b"\nb,yes" * 50)
+    assert "row 5: field larger than field limit (100); is a quote left open?" in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("own.xlsx", b"PK", "its name must end in .csv, .tsv or .jsonl"),
+        ("own.csv.zst", b"\x28\xb5", "its name must end in .csv, .tsv or .jsonl"),
+        ("own.csv.gz", TEN, "Not a gzipped file"),
+        ("own.csv.gz", gzip.compress(TEN.encode(), mtime=0)[:-20], "Compressed file ended"),
+        ("own.csv.bz2", TEN, "Invalid data stream"),
+        ("own.csv.xz", TEN, "Input format not supported"),
+    ],
+)
+def test_files_of_another_kind(refused, name: str, content: str | bytes, reason: str):
+    assert refused(content, name).startswith(f"{name}: {reason}")
+
+
+def test_a_missing_file(refused):
+    assert "nowhere.csv: [Errno 2] No such file or directory" in refused(TEN, path="nowhere.csv")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"label": "text"}, "data.csv: text and label are both 'text'"),
+        ({"positive": None}, "data.csv: positive and negative are both null or both given"),
+        ({"positive": "negative"}, "data.csv: positive and negative are both 'negative'"),
+        ({"positive": 1}, "data.csv.positive: 1 is not allowed: input should be a valid string"),
+        ({"path": ""}, "data.csv.path: '' is not allowed"),
+        ({"test_share": 1.0}, "data.csv.test_share: 1.0 is not allowed"),
+        ({"encoding": "utf-9"}, "data.csv.encoding: 'utf-9' is not allowed: python knows no such"),
+        ({"encoding": "base64"}, "data.csv.encoding: 'base64' is not allowed"),
+        ({"encoding": "undefined"}, "data.csv.encoding: 'undefined' is not allowed"),
+        ({"tokens": "words"}, "data.csv.tokens: 'words' is not allowed"),
+        ({"duplicates": True}, "data.csv.duplicates: True is not allowed"),
+        ({"test_path": "x.csv"}, "data.csv: unknown key test_path"),
+    ],
+)
+def test_bad_parameters(changes: dict[str, Any], reason: str):
+    values = PARAMS.model_dump(exclude_unset=True)
+    values["data"]["csv"] |= changes
+    with pytest.raises(ValidationError) as error:
+        Params.model_validate(values)
+    (line,) = map(_line, error.value.errors())
+    assert line.startswith(reason)
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def test_every_tokenizer_can_be_chosen():
+    assert set(TOKENIZERS) == set(get_args(Tokens))
+
+
+def test_unicode_tokens():
+    words = unicode_tokens("Don\u2019t STRASSE Straße „gut“—ja! cafe\u0301 हिन्दी\u3000\uff21…x_y")
+    assert words == ["don't", "strasse", "strasse", *"gut ja café हिन्दी a x y".split()]
+
+
+@given(st.text(st.characters(codec="ascii")))
+def test_both_tokenizers_agree_on_printable_ascii(text: str):
+    text = "".join(c if c.isprintable() else "\n" for c in text)
+    assert unicode_tokens(text) == ascii_tokens(text)
+
+
+def test_unicode_tokens_are_chosen_and_handed_on(use):
+    use(TEN.replace("all", "ÄRGER"), tokens="unicode")
+    edit_params(Path(), features__multi_hot__num_words=8)
+    call("stages.download")
+    call("stages.vectorize", "multi_hot")
+    encoder = features_folder("multi_hot") / "encoder"
+    assert "ärger" in json.loads((encoder / "word_index.json").read_text())
+    assert read_json(encoder / "facts.json", ReviewFacts).tokens == "unicode"
+    facts = read_json(features_folder("multi_hot") / "facts.json", FeatureFacts)
+    assert facts.tokens == "unicode"
+
+
+# --- the rest of the pipeline ---------------------------------------------------------------------
+
+
+def test_the_example_has_200_different_reviews_half_of_them_positive():
+    source = PARAMS.data.csv
+    rows = [values for _, values in read_rows(PROJECT / source.path, source)]
+    assert len({text for text, _ in rows}) == 200
+    assert [label for _, label in rows].count("positive") == 100
+
+
+def test_dvc_knows_the_file():
+    download = YAML(typ="safe").load(PROJECT / "dvc.yaml")["stages"]["download"]
+    assert "${data.csv.path}" in download["deps"]
+    assert "data.csv" in download["params"]
+
+
+def test_the_figures_name_the_file(use):
+    use(TEN, "50$ or 60$.csv")
+    edit_params(Path(), features__multi_hot__num_words=8)
+    call("stages.download")
+    call("stages.vectorize", "multi_hot")
+    facts = read_json(features_folder("multi_hot") / "facts.json", FeatureFacts)
+    line = data_line(facts)
+    assert line == r"reviews from 50\$ or 60\$.csv: 5 train, 3 validation, 2 test"
+
+
+def test_the_next_source_is_used_instead(use, mirror, capsys):
+    use("text,label\n")
+    edit_params(Path(), data__sources=["csv", "keras"])
+    call("stages.download")
+    assert "source csv cannot be had:\n  own.csv: there is no row" in capsys.readouterr().err
+    assert read_json(REVIEWS / "facts.json", ReviewFacts).source == "keras"

@@ -1,0 +1,428 @@
+"""Texts to probabilities: from a folder of models, on the command line, and inside TensorFlow."""
+
+import contextlib
+import io
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+from scipy.special import logit
+
+from commands import predict
+from tests.conftest import PROJECT, call, edit_params, environment, make_workspace, refusal
+from workflow.predictor import Predictor, entries, sparse
+from workflow.storage import PREDICTIONS, REVIEWS, Reviews, load_reviews, read_json, write_json
+from workflow.vocabulary import Vocabulary
+
+VARIANTS = ("candidate", "deep")  # n-grams and multi-hot vectors
+
+
+@pytest.fixture(scope="module")
+def trained(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with two trained variants; tests only look at it."""
+    home = tmp_path_factory.mktemp("home")
+    folder = make_workspace(home / "a workspace", mirror)
+    variants = {
+        "candidate": {"recipe": "model", "features": "ngrams"},
+        "deep": {"recipe": "baselines.three_regularized", "features": "multi_hot"},
+    }
+    edit_params(
+        folder,
+        variants=variants,
+        compare__reference="deep",
+        features__ngrams__fewest_reviews=1,
+        baselines__three_regularized__epochs=2,
+    )
+    with contextlib.chdir(folder), mock.patch.dict(os.environ, environment(mirror, home)):
+        call("stages.download")
+        for variant, settings in variants.items():
+            call("stages.vectorize", settings["features"])
+            call("stages.train", variant)
+            call("stages.evaluate", variant)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _there(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trained)
+
+
+@pytest.fixture(scope="module")
+def predictors(trained: Path) -> dict[str, Predictor]:
+    return {variant: Predictor(trained / "models" / variant) for variant in VARIANTS}
+
+
+def decoded(split: str = "test") -> list[str]:
+    reviews, words = load_reviews(split), Vocabulary.load(REVIEWS)
+    return [words.decode(reviews.between(i, i + 1).values) for i in range(len(reviews))]
+
+
+# --- the predictor --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_decoded_test_reviews_give_the_predictions(variant: str, predictors):
+    predicted = predictors[variant].predict(decoded())
+    expected = np.load(PREDICTIONS / variant / "test.npy")
+    assert predicted.shape == expected.shape == (3, 40)
+    assert expected.std() > 0.01
+    np.testing.assert_allclose(predicted, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_push_is_what_the_log_odds_fall_by_without_the_column(variant: str, predictors):
+    predictor = predictors[variant]
+    text = decoded("training")[0]
+    (whole,) = predictor.encoder.encode(predictor.vocabulary.encode([text]))
+
+    def log_odds(kept: np.ndarray) -> float:
+        offsets = np.array([0, kept.sum()])
+        rest = Reviews(whole.values[kept], offsets, whole.labels, entries(whole)[kept])
+        vectors = sparse(rest, predictor.encoder.columns)
+        return float(logit(np.mean([of(vectors)[0, 0] for of in predictor.networks])))
+
+    everything = np.ones(len(whole.values), bool)
+    falls = [
+        log_odds(everything) - log_odds(np.arange(len(everything)) != i)
+        for i in range(len(everything))
+    ]
+    pushes = predictor.pushes(text)
+    np.testing.assert_allclose([p for _, p in pushes], sorted(falls, reverse=True), atol=1e-5)
+    assert len({name for name, _ in pushes}) == len(pushes)
+    longest = {"candidate": 3, "deep": 1}[variant]
+    assert max(len(re.findall(r"w\d+", name)) for name, _ in pushes) == longest
+
+
+def test_columns_that_are_no_word_have_a_name(predictors):
+    names = {name for name, _ in predictors["deep"].pushes("w1 w60")}
+    assert names == {"(start)", "w1", "(rare words)"}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_word_that_is_not_in_the_vocabulary_is_dropped(variant: str, predictors):
+    predictor = predictors[variant]
+    with_it, without = predictor.predict(["W1 blorf <b>w2", "w1 w2"]).T
+    assert predictor.vocabulary.unknown("W1 blorf <b>w2 blorf") == ["blorf", "b"]
+    np.testing.assert_array_equal(with_it, without)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_any_text_has_a_probability(variant: str, predictors):
+    texts = ["", " \n", "很好", "😀", "\0\x1b[31m\u2028", "<br /><br />", "\udcff", "w1 " * 350_000]
+    predictor = predictors[variant]
+    probabilities = predictor.predict(texts)
+    assert np.isfinite(probabilities).all()
+    np.testing.assert_array_equal(probabilities[:, 0], probabilities[:, 2])
+    for text in texts:
+        assert all(np.isfinite(push) for _, push in predictor.pushes(text))
+    assert predictor.predict([]).shape == (3, 0)
+
+
+def test_a_sure_network_can_be_explained_too(predictors):
+    """Where float32 probabilities are 1, their log-odds would be infinite."""
+    predictor = predictors["candidate"]
+    kernel = predictor.networks[0].layers[-1].kernel
+    before = kernel.numpy()
+    try:
+        kernel.assign(before * 10_000)
+        assert all(np.isfinite(push) for _, push in predictor.pushes("w1 w2 w3"))
+    finally:
+        kernel.assign(before)
+
+
+def test_texts_are_divided_as_the_training_reviews_were(tmp_path):
+    folder = shutil.copytree("models/candidate/encoder", tmp_path / "encoder")
+    facts = json.loads((REVIEWS / "facts.json").read_text())
+    for tokens, words in (("ascii", ["w1", "straße—ß"]), ("unicode", ["w1", "strasse", "ss"])):
+        write_json(folder / "facts.json", facts | {"tokens": tokens})
+        assert Vocabulary.load(folder).tokenize("W1 straße—ß") == words
+
+
+# --- a damaged folder -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("seed-1.keras", b"", r"seed-1\.keras: .*; `dvc repro`"),
+        ("seed-1.keras", None, r"seed-1\.keras: it takes 50 columns, its encoder has \d+"),
+        ("encoder/word_index.json", b"{", r"word_index\.json: Invalid JSON"),
+        ("encoder/word_index.json", b'{"a": 2}', r"the ranks are not 1, 2, 3"),
+        ("encoder/ngrams.json", b"{}", r"ngrams\.json"),
+        ("encoder/keys.npy", b"", r"encoder: "),
+    ],
+)
+def test_a_damaged_folder_is_told(name: str, content: bytes | None, sentence: str, tmp_path):
+    folder = shutil.copytree("models/candidate", tmp_path / "model")
+    other = Path("models/deep", name)
+    (folder / name).write_bytes(other.read_bytes() if content is None else content)
+    said = refusal("commands.predict", "--model", str(folder), "--sentence", "w1")
+    assert re.search(sentence, said)
+
+
+def test_a_variant_that_is_not_trained_is_told():
+    sentence = refusal("commands.predict", "nothing", "--sentence", "w1")
+    assert sentence.startswith("error: models/nothing: no trained model; `dvc repro`")
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def test_a_sentence_is_explained(capsys):
+    call("commands.predict", "--sentence", 'W1 "blorf" 😀 w31 w2 \x1b[31m')
+    first, *others = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        r'(posi|nega)tive 0\.\d{3}  0\.\d{3} to 0\.\d{3}  [123]/3 seeds  W1 "blorf" .*', first
+    )
+    assert "\x1b" not in first
+    assert "  not in the vocabulary: blorf 😀" in "\n".join(others)
+    assert re.search(r"for (positive|negative): .*w\d+ [+-]\d\.\d\d", "\n".join(others))
+
+
+def run_on(content: str | bytes, tmp_path: Path, *options: str) -> str:
+    """What is printed for a file."""
+    path = tmp_path / "reviews"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        call("commands.predict", "candidate", str(path), *options)
+    return out.getvalue()
+
+
+def test_lines_become_json(tmp_path, predictors):
+    lines = [*decoded(), "", "w1 unheard"]
+    answers = [
+        json.loads(line)
+        for line in run_on("\r\n".join(lines), tmp_path, "--json", "--explain").splitlines()
+    ]
+    probabilities = predictors["candidate"].predict(lines).astype(float)
+    for answer, line, of_seeds in zip(answers, lines, probabilities.T, strict=True):
+        assert answer["text"] == line
+        assert answer["probability"] == pytest.approx(of_seeds.mean(), abs=1e-6)
+        assert answer["lowest"] == pytest.approx(of_seeds.min(), abs=1e-6)
+        assert answer["highest"] == pytest.approx(of_seeds.max(), abs=1e-6)
+        assert answer["agree"] == ((of_seeds > 0.5) == (of_seeds.mean() > 0.5)).sum()
+        assert answer["seeds"] == 3
+        assert all(push > 0 for push in answer["for"].values())
+        assert all(push < 0 for push in answer["against"].values())
+    assert answers[-1]["unknown"] == ["unheard"]
+    assert any(answer["against"] for answer in answers)
+
+
+def test_a_table_keeps_its_columns(tmp_path):
+    table = '\ufeffid,review\n7,"w1, ""w2""\nw3 😀"\n8,\n'
+    out = run_on(table, tmp_path, "--text", "review", "--csv")
+    header, first, second = predict.csv.reader(out.splitlines(keepends=True))
+    assert header == "id review probability lowest highest agree seeds unknown".split()
+    assert first[:2] == ["7", 'w1, "w2"\nw3 😀']
+    assert (first[-1], second[:2], second[-1]) == ("😀", ["8", ""], "")
+
+
+def test_blocks_give_the_same_as_the_whole(tmp_path, monkeypatch):
+    lines = "\n".join(decoded())
+    whole = run_on(lines, tmp_path, "--json")
+    monkeypatch.setattr(predict, "BLOCK", 7)
+    assert run_on(lines, tmp_path, "--json") == whole
+
+
+def test_an_endless_input_is_read_as_it_is_needed():
+    rows = ({"text": "w1"} for _ in itertools.count())
+    assert [len(b) for b in itertools.islice(predict.blocks(rows, "text", 5), 3)] == [5, 5, 5]
+    long = ({"text": "w" * 3_000_000} for _ in itertools.count())
+    assert len(next(predict.blocks(long, "text", 5))) == 2
+
+
+def test_no_line_no_answer(tmp_path):
+    assert run_on("", tmp_path) == run_on("", tmp_path, "--csv") == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "sentence"),
+    [
+        (b"a\n\xff\xfe\n", [], "line 2 is not in UTF-8"),
+        (bytes(range(256)), [], "line 2 is not in UTF-8"),
+        (b"a" * 10_000_001, [], "line 1 has more than 10,000,000 bytes"),
+        (b"", ["--text", "x"], "no column 'x', or one twice; there are none"),
+        (b"a,b\n1,2\n", ["--text", "x"], "no column 'x', or one twice; there are a, b"),
+        (b"x,x\n1,2\n", ["--text", "x"], "no column 'x', or one twice; there are x, x"),
+        (b"a,x\n1,2,3\n", ["--text", "x"], "line 2: not as many fields as the header, which has 2"),
+        (b"a,x\n1\n", ["--text", "x"], "line 2: not as many fields as the header, which has 2"),
+        (b'a,x\n1,"2\n', ["--text", "x"], "line 2: unexpected end of data"),
+        (b"x,seeds\n1,2\n", ["--text", "x"], "rename column seeds"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_told(
+    content: bytes, options: list[str], sentence: str, tmp_path
+):
+    path = tmp_path / "reviews"
+    path.write_bytes(content)
+    said = refusal("commands.predict", "candidate", str(path), *options)
+    assert said == f"error: {path}: {sentence}"
+
+
+def test_a_file_that_cannot_be_opened_is_told():
+    assert refusal("commands.predict", "candidate", "x") == "error: x: No such file or directory"
+    assert refusal("commands.predict", "candidate", ".") == "error: .: Is a directory"
+
+
+@pytest.mark.parametrize(
+    "line", ["a b c", "a b --sentence c", "--csv --json", "--text a --sentence b"]
+)
+def test_arguments_that_are_too_many_are_told(line: str, capsys):
+    with pytest.raises(SystemExit) as ended:
+        call("commands.predict", *line.split())
+    assert ended.value.code == 2
+
+
+@contextlib.contextmanager
+def talking(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The command in a process of its own, which has answered what is in its input so far.
+
+    It has nothing but the folder of the model, as after `dvc get`.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-m", "commands.predict", "--model", folder, "--json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(b"w1\n" * predict.BLOCK)
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["text"] == "w1"
+        yield process
+
+
+def test_ctrl_c_and_a_closed_pipe_are_quiet(tmp_path):
+    folder = shutil.copytree("models/candidate", tmp_path / "got")
+    with talking(folder) as process:
+        process.send_signal(signal.SIGINT)
+        assert process.communicate()[1] == b""
+        assert process.returncode == -signal.SIGINT
+    with talking(folder) as process:
+        process.stdout.close()  # type: ignore[union-attr]
+        process.stdin.write(b"w1\n" * predict.BLOCK)  # type: ignore[union-attr]
+        process.stdin.close()  # type: ignore[union-attr]
+        assert process.stderr.read() == b""  # type: ignore[union-attr]
+        assert process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    "text", ['it\'s "great" $HOME $(shell echo no) `id` \\ # é 😀 $$', "-x ; ls", "a\nb", ""]
+)
+def test_make_passes_the_text_on_as_typed(text: str, tmp_path):
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/activate").write_text('python() { printf "<%s>" "$@"; }\n')
+    shutil.copy(PROJECT / "Makefile", tmp_path)
+
+    def make(*arguments: str, **variables: str) -> str:
+        line = ["make", "--old-file=.venv/installed", "predict", *arguments]
+        environ = {k: v for k, v in os.environ.items() if k != "TEXT"} | variables
+        return subprocess.check_output(line, cwd=tmp_path, env=environ, text=True)
+
+    (tmp_path / ".venv/installed").touch()
+    expected = f"<-m><commands.predict><--sentence={text}>"
+    assert make(f"TEXT={text}") == expected
+    assert make(TEXT=text) == expected
+    assert make("ARGS=deep --csv") == "<-m><commands.predict><deep><--csv>"
+
+
+# --- a review of the corpus -----------------------------------------------------------------------
+
+
+def test_a_review_is_decoded(capsys):
+    call("commands.decode", "3")
+    text, label, *variants = capsys.readouterr().out.replace("\n\n", "\n").splitlines()
+    assert text == decoded()[3]
+    positive = load_reviews("test").labels[3]
+    assert label == f"label: {'positive' if positive else 'negative'}"
+    of_seeds = np.load(PREDICTIONS / "candidate/test.npy")[:, 3].astype(float)
+    word = "positive" if of_seeds.mean() > 0.5 else "negative"
+    right = ((of_seeds > 0.5) == positive).sum()
+    assert variants[0] == f"candidate: {word} {of_seeds.mean():.3f}, {right}/3 seeds right"
+    assert variants[1].startswith("deep: ")
+
+
+def test_of_the_training_reviews_the_first_have_predictions(capsys):
+    call("commands.decode", "0", "--split", "training")
+    assert "candidate: " in capsys.readouterr().out
+    call("commands.decode", "59", "--split", "training")
+    assert "candidate: " not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", ["40", "-1"])
+def test_a_review_that_is_not_there_is_told(number: str):
+    expected = f"error: no review {number}; the test reviews are 0 to 39"
+    assert refusal("commands.decode", "--", number) == expected
+
+
+def test_predictions_of_other_reviews_are_not_shown(trained, tmp_path, monkeypatch):
+    shutil.copytree(trained / "data", tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    facts = PREDICTIONS / "deep/facts.json"
+    write_json(facts, read_json(facts, dict) | {"sha256": "another"})
+    assert "of other reviews than data/reviews" in refusal("commands.decode", "0")
+
+
+# --- a SavedModel ---------------------------------------------------------------------------------
+
+SERVE = """
+import json, sys
+import tensorflow as tf
+texts, folders = json.load(sys.stdin)
+for folder in folders:
+    model = tf.saved_model.load(folder)
+    served = model.serve(texts).numpy().tolist()
+    signature = model.signatures["serving_default"](texts=tf.constant(texts))["output_0"]
+    assert signature.numpy().tolist() == served
+    assert model.serve(tf.constant([], tf.string)).shape == 0
+    assert not {"workflow", "commands", "scipy"} & set(sys.modules)
+    print(json.dumps(served))
+"""
+
+
+def test_an_export_needs_tensorflow_alone(tmp_path, predictors, trained):
+    random = np.random.default_rng(1)
+    known = [*predictors["candidate"].vocabulary.words, "blorf", "É", "\uff21", "w1'", "\0", "\x85"]
+    texts = ["", " ", "\n", "W1,W2.w3<br />w4\tw5", "很好😀", *decoded()]
+    joints = [" ", "  ", ",", "-", "\t", "\n", "\\", "]", "^", "\r", "\N{NO-BREAK SPACE}"]
+    while len(texts) < 100:
+        words = random.choice(known, random.integers(1, 40))
+        texts.append("".join(w + random.choice(joints, p=[0.9] + [0.01] * 10) for w in words))
+    with contextlib.chdir(tmp_path):
+        for variant in VARIANTS:
+            call("commands.export", variant, "--model", str(trained / "models" / variant))
+    folders = [str(tmp_path / "exports" / variant) for variant in VARIANTS]
+    served = subprocess.run(
+        [sys.executable, "-I", "-c", SERVE],
+        input=json.dumps([texts, folders]),
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert served.returncode == 0, served.stderr
+    for variant, line in zip(VARIANTS, served.stdout.splitlines(), strict=True):
+        expected = predictors[variant].predict(texts).mean(axis=0)
+        np.testing.assert_allclose(json.loads(line), expected, atol=1e-6)
+
+
+def test_a_tokenizer_that_tensorflow_has_not_is_told(tmp_path, monkeypatch):
+    folder = shutil.copytree("models/candidate", tmp_path / "model")
+    facts = json.loads((REVIEWS / "facts.json").read_text())
+    write_json(folder / "encoder/facts.json", facts | {"tokens": "unicode"})
+    monkeypatch.chdir(tmp_path)
+    assert "no such tokenizer" in refusal("commands.export", "--model", str(folder))
+    assert not list(tmp_path.glob("exports/*"))

@@ -1,0 +1,112 @@
+"""What a report says of a change: which variants it changed, by how much, and in which words."""
+
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+from ruamel.yaml import YAML
+from tabulate import tabulate
+
+from workflow.gain import CANNOT_TELL, Difference, difference, enough_seeds
+from workflow.revisions import Results, git
+
+OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY  # NaN: null
+
+
+class Change(NamedTuple):
+    """Of the accuracy of a variant, and what is known of its chance."""
+
+    before: float
+    after: float
+    difference: Difference
+
+    def row(self, smallest: float, tried: int) -> dict[str, Any]:
+        """All of it, as one of so many."""
+        enough = enough_seeds(self.difference, smallest, tried)
+        sides = {"before": self.before, "after": self.after}
+        return sides | {"enough_seeds": enough} | self.difference._asdict()
+
+
+def changes(base: Results, ours: Results, split: str) -> tuple[dict[str, Change], list[str]]:
+    """The variants whose right answers on a split changed, and what to know about them."""
+    found: dict[str, Change] = {}
+    notes: list[str] = []
+    for variant in [v for v in ours.variants if v in base.variants]:
+        sides = [side.correct(variant) for side in (base, ours)]
+        before, after = (side.of[split] for side in sides)
+        if before.shape[1] != after.shape[1]:
+            notes.append(f"The {split} reviews are not the same on both sides: no verdict.")
+            break
+        seeds = [seed for seed in sides[0].seeds if seed in sides[1].seeds]
+        if seeds:
+            before, after = (side.of[split][np.isin(side.seeds, seeds)] for side in sides)
+            if len(seeds) < max(len(side.seeds) for side in sides):
+                named = ", ".join(map(str, seeds))
+                notes.append(f"{variant}: compared by the seeds of both sides: {named}.")
+        else:
+            notes.append(f"{variant}: no seed is on both sides: compared as independent runs.")
+        if not np.array_equal(before, after):
+            d = difference(after, before, paired=bool(seeds))
+            found[variant] = Change(float(before.mean()), float(after.mean()), d)
+    return found, notes
+
+
+def changed_params(base: Results, ours: Results) -> dict[str, dict[str, Any]]:
+    """The values in params.yaml that are not the same: old and new."""
+    keys = dict.fromkeys([*base.params, *ours.params])
+    values = {key: {"old": base.params.get(key), "new": ours.params.get(key)} for key in keys}
+    return {key: value for key, value in values.items() if value["old"] != value["new"]}
+
+
+def changed_code(*sides: str) -> dict[str, list[str]]:
+    """Changed files that a stage depends on, or that pin what it runs with, and those stages.
+
+    Between two commits, or between one and the workspace.
+    """
+    changed = git("diff", "--name-only", "--relative", "-z", *sides).decode().split("\0")
+    stages = YAML(typ="safe").load(Path("dvc.yaml").read_text("utf-8"))["stages"]
+    uses = {
+        path: [name for name, stage in stages.items() if path in stage.get("do", stage)["deps"]]
+        for path in changed
+        if path.endswith(".py")
+    }
+    uses |= {path: ["all"] for path in ("requirements.txt", "dvc.yaml") if path in changed}
+    return {path: names for path, names in uses.items() if names}
+
+
+def verdict(row: dict[str, Any]) -> str:
+    """With how many seeds there probably would be one, where there is none."""
+    if row["verdict"] != CANNOT_TELL or math.isnan(row["p_value"]):
+        return str(row["verdict"])
+    enough = f"{row['enough_seeds']} seeds" if row["enough_seeds"] else "more reviews"
+    return f"{row['verdict']} ({enough})"
+
+
+def points(row: dict[str, Any]) -> list[str]:
+    """Cells: the difference in points, its interval, and the seeds won."""
+    won = f"{row['wins']}/{row['seeds']}" if row["wins"] >= 0 else "-"
+    hundred = {key: 100 * row[key] for key in ("low", "high")}
+    return [f"{100 * row['mean']:+.2f}", interval(hundred, "+.2f"), won]
+
+
+POINTS = ["points", "95% interval", "won"]
+
+
+def interval(of: dict[str, float], style: str) -> str:
+    """A dash where nothing is known of it."""
+    return "-" if math.isnan(of["low"]) else f"[{of['low']:{style}}, {of['high']:{style}}]"
+
+
+def luck_of_many(report: dict[str, Any]) -> str:
+    """A sentence; nothing where nothing is known of it."""
+    many, by_luck = report["tried"], report["luck"]
+    if many < 2 or math.isnan(by_luck):
+        return ""
+    seems = f"seems {100 * by_luck:.2f} points better"
+    return f"By luck alone, the best of {many} recipes that are as good as the base {seems}."
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
