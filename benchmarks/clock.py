@@ -1,10 +1,10 @@
-"""What both ways are measured with."""
+"""What a process measures itself with."""
 
 import json
 import resource
 import statistics
 import time
-from typing import Any
+from itertools import pairwise
 
 
 class Clock:
@@ -23,22 +23,11 @@ class Clock:
         self.restart()
 
     def print(self) -> None:
-        self.facts["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        """The last line is JSON, whatever was printed before."""
+        self.facts["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
         print(json.dumps(self.seconds | self.facts))
 
 
-def epoch_times() -> Any:
-    """A Keras callback whose `median` is the seconds from the end of one epoch to the next."""
-    import keras  # noqa: PLC0415  # not before the clock of the imports runs
-
-    class EpochTimes(keras.callbacks.Callback):  # type: ignore[misc]
-        def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
-            self.ends: list[float] = []
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-            self.ends.append(time.perf_counter())
-
-        def median(self) -> float:
-            return statistics.median(b - a for a, b in zip(self.ends, self.ends[1:], strict=False))
-
-    return EpochTimes()
+def median_step(ends: list[float]) -> float:
+    """The seconds from the end of one epoch to that of the next."""
+    return statistics.median(b - a for a, b in pairwise(ends))

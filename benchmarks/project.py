@@ -7,53 +7,70 @@ prints  JSON: the seconds that each part took, and the accuracies
 
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-from benchmarks.clock import Clock, epoch_times
+from benchmarks.clock import Clock, median_step
 
 clock = Clock()
 
-from stages import download, evaluate, network, train, vectorize
+from stages.evaluate import classification_scores
+from workflow import network, training
+from workflow.features import MultiHot
 from workflow.params import load_params
-from workflow.storage import Reviews, save_blocks, write_json
+from workflow.sources.corpus import flatten
+from workflow.sources.keras_archive import parse_archive
+from workflow.storage import load_arrays, save_blocks
 
 clock.lap("import")
 
 params = load_params()
-num_words = params.features.multi_hot.num_words
+encoder = MultiHot(params.features.multi_hot)
 files = (Path(sys.argv[1], name).read_bytes() for name in ("imdb.npz", "imdb_word_index.json"))
-corpus = download.parse_archive(*files)
+corpus = parse_archive(*files)
 clock.lap("load")
 
+splits = {"training": corpus.training, "test": corpus.test}
 token_lists = {
     split: [reviews.between(i, i + 1).values.tolist() for i in range(len(reviews))]
-    for split, reviews in (("train", corpus.train), ("test", corpus.test))
+    for split, reviews in splits.items()
 }
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
 clock.restart()
-for split, reviews in (("train", corpus.train), ("test", corpus.test)):
-    flat = download.flatten(token_lists[split], reviews.labels, len(corpus.word_index))
-    blocks = (vectorize.multi_hot(block, num_words) for block in flat.blocks(vectorize.BLOCK))
-    save_blocks(blocks, folder, split)
+for split, reviews in splits.items():
+    flat = flatten(token_lists[split], reviews.labels)
+    save_blocks(encoder.encode(flat), folder, split)
 clock.lap("vectorize")
 
-facts = {"source": "keras", "sha256": "", "vocabulary": num_words, "test_reviews": len(corpus.test)}
-write_json(folder / "facts.json", facts)
-everything, test = Reviews.load(folder, "train"), Reviews.load(folder, "test")
-validation, training = everything.between(0, 10_000), everything.between(10_000, 25_000)
+everything, test = (
+    load_arrays(folder, split, len(reviews), encoder.columns, weighted=False)
+    for split, reviews in splits.items()
+)
+validation, train = everything.between(0, 10_000), everything.between(10_000, 25_000)
+ends: list[float] = []
+
+
+def report(_: str) -> bool:
+    """Called at the end of each epoch: go on."""
+    ends.append(time.perf_counter())
+    return True
+
+
 for name in ("single", "single_regularized", "three_regularized"):
-    variant, times = params.variant(name), epoch_times()
+    recipe = params.recipe(name)
+    ends.clear()
     clock.restart()
-    _, history = train.train(variant, num_words, 1, training, validation, [times])
-    clock.lap(f"{name} fit")
-    predict = evaluate.predict(
-        network.last.network, network.batches(test, num_words, network.EVALUATION_BATCH)
+    model, history = training.fit(
+        recipe, encoder.columns, 1, recipe.epochs, train, validation, report
     )
-    scores = evaluate.classification_scores(test.labels, predict()[0])
+    clock.lap(f"{name} fit")
+    batches = network.batches(test, encoder.columns, network.EVALUATION_BATCH)
+    probabilities, _ = network.predict(model, batches)()
+    scores = classification_scores(test.labels, probabilities)
     clock.lap(f"{name} evaluate")
     last = history.query("split == 'validation'").iloc[-1]
-    clock.seconds[f"{name} epoch"] = times.median()
+    clock.seconds[f"{name} epoch"] = median_step(ends)
     clock.facts[f"{name} validation accuracy"] = last["accuracy"]
     clock.facts[f"{name} test accuracy"] = scores["accuracy"]
 clock.facts["vectors bytes"] = sum(path.stat().st_size for path in folder.iterdir())

@@ -17,7 +17,7 @@ from workflow.storage import (
     PREDICTIONS,
     REMEDY,
     REVIEWS,
-    FeatureFacts,
+    PredictionFacts,
     ReviewFacts,
     load_reviews,
     read_json,
@@ -29,7 +29,7 @@ CLASSES = ("negative", "positive")
 
 
 def opinions(split: str, number: int) -> Iterator[tuple[str, float, int, int]]:
-    """Of each variant: its name, the mean probability of its seeds, how many are right, of how many
+    """What each variant says: its name, mean probability, how many seeds are right, of how many.
 
     Raises:
         InputError: predictions are damaged, or of other reviews than those in data/reviews.
@@ -37,7 +37,7 @@ def opinions(split: str, number: int) -> Iterator[tuple[str, float, int, int]]:
     label = int(load_reviews(split).labels[number])
     sha256 = read_json(REVIEWS / "facts.json", ReviewFacts).sha256
     for folder in sorted(path.parent for path in PREDICTIONS.glob("*/facts.json")):
-        facts = read_json(folder / "facts.json", FeatureFacts)
+        facts = read_json(folder / "facts.json", PredictionFacts)
         if facts.sha256 != sha256:
             raise InputError(f"{folder}: of other reviews than {REVIEWS}{REMEDY}")
         path = folder / f"{PREDICTED[split]}.npy"

@@ -31,6 +31,7 @@ LONGEST = 10_000_000  # bytes of a line
 BLOCK = 4096  # reviews predicted together, or
 BLOCK_CHARACTERS = 4_000_000  # fewer, if they are longer than this together
 SHOWN = 5  # of what pushed most, in each direction
+FELT = 0.005  # in log-odds; what pushed less is not shown
 
 Row = dict[str, str]
 Answer = dict[str, Any]
@@ -73,7 +74,7 @@ def table_rows(file: BinaryIO, name: str, column: str) -> Iterator[Row]:
                 raise InputError(f"{name}: line {table.line_num}: {fewer}")
             yield row
     except csv.Error as error:
-        raise InputError(f"{name}: line {table.line_num}: {error}") from None
+        raise InputError(f"{name}: line {table.reader.line_num}: {error}") from None
 
 
 def blocks(rows: Iterator[Row], column: str, most: int) -> Iterator[list[Row]]:
@@ -102,9 +103,10 @@ def answers(predictor: "Predictor", texts: list[str], *, explain: bool) -> Itera
             "unknown": predictor.vocabulary.unknown(text),
         }
         if explain:
-            pushes = [(words, round(push, 4)) for words, push in predictor.pushes(text)]
-            answer["for"] = dict([pair for pair in pushes if pair[1] > 0][:SHOWN])
-            answer["against"] = dict([pair for pair in reversed(pushes) if pair[1] < 0][:SHOWN])
+            pushes = {words: round(push, 4) for words, push in predictor.pushes(text)}
+            felt = [pair for pair in pushes.items() if abs(pair[1]) >= FELT]
+            answer["for"] = dict([pair for pair in felt if pair[1] > 0][:SHOWN])
+            answer["against"] = dict([pair for pair in reversed(felt) if pair[1] < 0][:SHOWN])
         yield answer
 
 

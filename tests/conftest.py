@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 import numpy as np
@@ -244,6 +244,37 @@ def repository(shared: Path, mirror: Path, home: Path) -> Path:
             commit(begun, mirror, home)
             begun.rename(folder)
     return folder
+
+
+class Experiment(NamedTuple):
+    folder: Path
+    output: str  # of DVC
+
+
+@pytest.fixture(scope="session")
+def experiment(shared: Path, repository: Path, mirror: Path, home: Path) -> Experiment:
+    """A copy of the repository with another candidate and a new variant, mine; to be looked at."""
+    folder = shared / "experiment"
+    with locked(shared):
+        if not folder.exists():
+            begun = Path(shutil.copytree(repository, folder.with_name("begun")))
+            edit_params(
+                begun,
+                baselines__mine={
+                    "layers": [{}],
+                    "units": 2,
+                    "activation": "relu",
+                    "optimizer": "sgd",
+                    "loss": "hinge",
+                    "epochs": 1,
+                    "batch_size": 8,
+                },
+                variants__mine={"recipe": "baselines.mine", "features": "multi_hot"},
+            )
+            change = "dvc exp run -S model.dropout=0.9 -S model.epochs=1"
+            (begun / "output").write_text(command(begun, mirror, home, change))
+            begun.rename(folder)
+    return Experiment(folder, (folder / "output").read_text())
 
 
 @pytest.fixture

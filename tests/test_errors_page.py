@@ -1,4 +1,4 @@
-"""The page of `make errors`: its figures, what it does not let in, and what it says without data."""
+"""The page of `make errors`: its figures, what it does not let in, its user's mistakes."""
 
 import json
 import re
@@ -13,19 +13,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import sklearn.calibration
-import sklearn.metrics
-from scipy import stats
 
 from commands import errors
-from tests.conftest import PROJECT, call, make_workspace, refusal
+from tests.conftest import call, make_workspace, refusal
+from tests.test_mistakes import FACTS, MORE, REVIEWS, WORDS, answers, made_up
 from workflow import mistakes, model_card
 from workflow.features import MultiHot
 from workflow.params import MultiHot as Settings
-from workflow.results import Correct
-from workflow.storage import FeatureFacts, Reviews, write_json
+from workflow.storage import REVIEWS as FOLDER
+from workflow.storage import Reviews, load_reviews, write_json
+from workflow.vocabulary import Vocabulary
 
-SEEDS, REVIEWS, WORDS = 3, 400, 60
 EVIL = [
     "<script>stolen=1</script>",
     "<img/src=x/onerror=stolen=1>",
@@ -33,19 +31,7 @@ EVIL = [
     "a&b",
     "'\"quoted",
 ]
-FACTS = {"sha256": "ab" * 32, "vocabulary": WORDS, "test_reviews": REVIEWS}
-FACTS |= {"source": "csv:<b>reviews</b>.csv"}
-MORE = {"train_reviews": 9, "validation_reviews": 6, "columns": 40, "weighted": False}
 Folder = pytest.TempPathFactory
-
-
-def made_up(seed: int) -> tuple[Any, Any]:
-    """Labels, and (seeds, reviews) probabilities that are right in most reviews."""
-    random = np.random.default_rng(1)
-    labels = random.integers(0, 2, REVIEWS).astype(np.uint8)
-    random = np.random.default_rng(seed)
-    log_odds = random.normal(2 * (labels - 0.5), 1.0) + random.normal(0, 0.5, (SEEDS, REVIEWS))
-    return labels, (1 / (1 + np.exp(-2 * log_odds))).astype(np.float32)
 
 
 def write_results(folder: Path) -> None:
@@ -71,9 +57,8 @@ def write_results(folder: Path) -> None:
 class Known:
     """Stands for the networks: says of a review what the predictions have, without TensorFlow."""
 
-    def __init__(self, folder: Path) -> None:
-        reviews = errors.load_reviews("test")
-        vocabulary = errors.Vocabulary.load(errors.REVIEWS)
+    def __init__(self, _: Path) -> None:
+        reviews, vocabulary = load_reviews("test"), Vocabulary.load(FOLDER)
         decoded = (vocabulary.decode(block.values) for block in reviews.blocks(1))
         self.of_text = dict(zip(decoded, made_up(1)[1].T, strict=True))
 
@@ -111,69 +96,6 @@ def page(folder: Path) -> str:
     return (folder / "errors/candidate.html").read_text("utf-8")
 
 
-def answers(seed: int = 1) -> mistakes.Answers:
-    labels, of_seeds = made_up(seed)
-    facts = FeatureFacts.model_validate(FACTS | MORE)
-    return mistakes.Answers(facts, of_seeds, labels == 1)
-
-
-# --- figures --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_the_scores_are_those_of_scikit_learn(seed: int):
-    of = answers(seed)
-    p = np.round(of.of_seeds[0].astype(np.float64), 2)  # with ties
-    found = mistakes.scores(of.labels, p)
-    assert found["accuracy"] == sklearn.metrics.accuracy_score(of.labels, p > 0.5)
-    assert found["auc"] == pytest.approx(sklearn.metrics.roc_auc_score(of.labels, p))
-    assert found["brier"] == pytest.approx(sklearn.metrics.brier_score_loss(of.labels, p))
-
-
-def test_the_calibration_is_that_of_scikit_learn():
-    of = answers()
-    table = mistakes.calibration(of.labels, of.mean)
-    positive, said = sklearn.calibration.calibration_curve(of.labels, of.mean, n_bins=10)
-    assert table["found"].to_numpy() == pytest.approx(positive)
-    assert table["said"].to_numpy() == pytest.approx(said)
-    assert table["reviews"].sum() == REVIEWS
-    bins = np.minimum((of.mean * 10).astype(int), 9)
-    parts = [bins == number for number in range(10)]
-    gaps = [abs(of.labels[part].mean() - of.mean[part].mean()) * part.mean() for part in parts]
-    assert mistakes.scores(of.labels, of.mean)["ece"] == pytest.approx(sum(gaps))
-
-
-def test_the_drawn_roc_curve_lies_on_the_whole_one():
-    of = answers()
-    whole = mistakes.roc(of.labels, of.mean)
-    false, true, _ = sklearn.metrics.roc_curve(of.labels, of.mean, drop_intermediate=False)
-    assert whole[0] == pytest.approx(false)
-    assert whole[1] == pytest.approx(true)
-    drawn = set(zip(*mistakes.seen(whole), strict=True))
-    assert drawn <= set(zip(*whole, strict=True))
-    assert {(0.0, 0.0), (1.0, 1.0)} <= drawn
-    assert len(drawn) <= mistakes.POINTS
-
-
-def test_reviews_of_one_label_have_no_area_under_a_curve():
-    assert np.isnan(mistakes.scores(np.ones(3, bool), np.array([0.1, 0.5, 0.9]))["auc"])
-
-
-def test_the_intervals_are_those_of_wilson():
-    table = pd.DataFrame({"reviews": [10, 400, 5], "wrong": [0, 37, 5]})
-    for row in mistakes.with_intervals(table).itertuples():
-        exact = stats.binomtest(row.wrong, row.reviews).proportion_ci(method="wilson")
-        assert (row.low, row.high) == pytest.approx((exact.low, exact.high))
-
-
-def test_groups_are_about_as_large_and_named_by_what_is_in_them():
-    values = np.array([3, 1, 2, 5, 4, 9, 8, 7, 6, 10])
-    assert list(mistakes.fifths(values, str).categories) == [
-        "1 to 2", "3 to 4", "5 to 6", "7 to 8", "9 to 10",
-    ]  # fmt: skip
-    assert list(mistakes.fifths(np.zeros(5), str)) == ["0.0"] * 5
-
-
 def test_every_kind_has_all_reviews_and_all_mistakes(folder: Path):
     table = pd.read_csv(folder / model_card.ERRORS, keep_default_na=False)
     of = answers()
@@ -182,13 +104,6 @@ def test_every_kind_has_all_reviews_and_all_mistakes(folder: Path):
     assert set(kinds.index) == set(errors.KINDS)
     assert (kinds["reviews"] == REVIEWS).all()
     assert (kinds["wrong"] == ((of.of_seeds.mean(axis=0) > 0.5) != of.labels).sum()).all()
-
-
-def test_a_word_is_known_if_it_has_a_column_of_its_own():
-    known = mistakes.known_words(np.array([[0, 0, 3], [0, 3, 4], [0, 0, 1]]), 4)
-    assert known.tolist() == [False, True, False, True, False]
-    reviews = Reviews(np.array([1, 4, 4, 2], np.uint32), np.array([0, 3, 4, 4]), np.zeros(3))
-    assert mistakes.unknown_share(reviews, known).tolist() == [2 / 3, 1, 0]
 
 
 def test_the_push_of_an_n_gram_is_shared_among_its_words():
@@ -270,7 +185,8 @@ def test_chromium_draws_the_charts_and_runs_nothing_of_a_review(page: str, tmp_p
       ])}</pre>`;
     }, 3000));</script></body>"""
     html = tmp_path / "page.html"
-    html.write_text(page.replace("</body>", count), "utf-8")
+    start, _, end = page.rpartition("</body>")
+    html.write_text(start + count + end, "utf-8")
     options = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync"
     options += " --disable-background-networking --disable-component-update --dump-dom"
     seen = subprocess.run(
@@ -333,21 +249,3 @@ def test_a_missing_package_is_one_sentence(
     assert refusal("commands.errors") == (
         f"error: {package} is not installed; `make setup-dev` installs it"
     )
-
-
-# --- the model card -------------------------------------------------------------------------------
-
-
-def test_the_card_refuses_figures_of_other_results(tmp_path: Path):
-    for name in ("metrics", "docs"):
-        shutil.copytree(PROJECT / name, tmp_path / name)
-    shutil.copy(PROJECT / "params.yaml", tmp_path)
-    bits = {split: np.zeros((SEEDS, 7), bool) for split in ("validation", "test")}
-    right = Correct("", np.arange(SEEDS), bits)
-    (tmp_path / "metrics/correct/candidate.npz").write_bytes(right.to_bytes())
-    table = pd.DataFrame({"by": [""], "group": ["all"], "reviews": [7], "wrong": [7]})
-    table.to_csv(tmp_path / model_card.ERRORS, index=False)
-    assert "7 of 7 test reviews (100.0%)" in str(model_card.errors(model_card.read_card(tmp_path)))
-    table.assign(wrong=6).to_csv(tmp_path / model_card.ERRORS, index=False)
-    with pytest.raises(errors.InputError, match="of other results than metrics/"):
-        model_card.read_card(tmp_path)

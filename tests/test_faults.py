@@ -319,7 +319,7 @@ def test_an_array_damaged_between_stages_is_made_anew(
 ):
     np.save(copy / "data/multi_hot/training_values.npy", np.zeros(3, np.uint8))
     monkeypatch.chdir(copy)
-    sentence = refusal("stages.train", "candidate")
+    sentence = refusal("stages.train", "single")
     assert "the training arrays are damaged; `dvc repro` makes it anew" in sentence
     command(copy, mirror, home, "dvc repro")
     assert outcome(copy) == outcome(repository)

@@ -11,13 +11,13 @@ import keras
 import numpy as np
 
 from tests.conftest import (
-    STAGES,
+    PER_VARIANT,
     Dvc,
+    Experiment,
     attempt,
     command,
     edit_params,
     environment,
-    results,
     stages_run,
 )
 
@@ -52,13 +52,18 @@ def test_results_are_what_is_documented(repository: Path):
     ]
 
 
-def test_an_experiment_with_the_candidate_trains_it_alone(dvc: Dvc):
-    output = dvc("exp run -S model.dropout=0.5")
-    alone = [stage for stage in STAGES if stage.endswith("@candidate")]
-    assert stages_run(output) == sorted([*alone, "compare", "plot"])
+def test_an_experiment_trains_what_it_changes_alone(
+    experiment: Experiment, mirror: Path, home: Path
+):
+    """Of the candidate and a new variant; the reference stays as it is."""
+    alone = [f"{stage}@{variant}" for stage in PER_VARIANT for variant in ("candidate", "mine")]
+    assert stages_run(experiment.output) == sorted([*alone, "compare", "plot"])
+
+    def dvc(line: str) -> str:
+        return command(experiment.folder, mirror, home, f"dvc {line}")
+
     diff = json.loads(dvc("metrics diff --json"))["metrics/metrics.json"]
-    assert diff
-    assert {name.split(".")[0] for name in diff} == {"candidate"}
+    assert {name.split(".")[0] for name in diff} == {"candidate", "mine"}
     assert all(len(line) <= 100 for line in dvc("metrics diff").splitlines())
     assert "model.dropout" in dvc("params diff")
     assert "learning_curves_candidate.png" in dvc("plots diff --json")
@@ -78,25 +83,6 @@ def test_a_wrong_value_stops_before_any_training(copy: Path, mirror: Path, home:
     assert (copy / "models/candidate/seed-1.keras").exists()
     command(copy, mirror, home, "git checkout --quiet params.yaml dvc.lock")
     assert stages_run(dvc("repro")) == []
-
-
-def test_a_new_variant_is_trained_alone(copy: Path, dvc: Dvc):
-    edit_params(
-        copy,
-        baselines__mine={
-            "layers": [{}],
-            "units": 2,
-            "activation": "relu",
-            "optimizer": "sgd",
-            "loss": "hinge",
-            "epochs": 1,
-            "batch_size": 8,
-        },
-        variants__mine={"recipe": "baselines.mine", "features": "multi_hot"},
-    )
-    alone = ["train@mine", "evaluate@mine", "curves@mine"]
-    assert stages_run(dvc("repro")) == sorted([*alone, "compare", "plot"])
-    assert "mine" in json.loads((copy / "metrics/metrics.json").read_text())
 
 
 def test_another_figure_style_trains_nothing(copy: Path, dvc: Dvc):
@@ -151,15 +137,3 @@ def test_an_interrupted_training_is_no_result(copy: Path, mirror: Path, home: Pa
     assert not (copy / "models/candidate").exists()
     command(copy, mirror, home, "git checkout --quiet params.yaml dvc.lock")
     assert stages_run(dvc("repro")) == []
-
-
-def test_an_output_without_letters_beyond_ascii_costs_no_result(
-    copy: Path, repository: Path, mirror: Path, home: Path
-):
-    """The stages print ±, which is no ASCII."""
-    for stage in ("train candidate", "compare", "evaluate candidate"):
-        line = f"python -m stages.{stage}"
-        result = attempt(copy, mirror, home, line, PYTHONIOENCODING="ascii")
-        assert (result.returncode, "Traceback" in result.stderr) == (0, False)
-        assert result.stdout.isascii()
-    assert results(copy) == results(repository)

@@ -1,6 +1,7 @@
 """Texts to probabilities: from a folder of models, on the command line, and inside TensorFlow."""
 
 import contextlib
+import csv
 import io
 import itertools
 import json
@@ -156,7 +157,7 @@ def test_texts_are_divided_as_the_training_reviews_were(tmp_path):
     [
         ("seed-1.keras", b"", r"seed-1\.keras: .*; `dvc repro`"),
         ("seed-1.keras", None, r"seed-1\.keras: it takes 50 columns, its encoder has \d+"),
-        ("encoder/word_index.json", b"{", r"word_index\.json: Invalid JSON"),
+        ("encoder/word_index.json", b"{", r"word_index\.json: .*json_invalid"),
         ("encoder/word_index.json", b'{"a": 2}', r"the ranks are not 1, 2, 3"),
         ("encoder/ngrams.json", b"{}", r"ngrams\.json"),
         ("encoder/keys.npy", b"", r"encoder: "),
@@ -221,17 +222,20 @@ def test_lines_become_json(tmp_path, predictors):
 def test_a_table_keeps_its_columns(tmp_path):
     table = '\ufeffid,review\n7,"w1, ""w2""\nw3 😀"\n8,\n'
     out = run_on(table, tmp_path, "--text", "review", "--csv")
-    header, first, second = predict.csv.reader(out.splitlines(keepends=True))
+    header, first, second = csv.reader(out.splitlines(keepends=True))
     assert header == "id review probability lowest highest agree seeds unknown".split()
     assert first[:2] == ["7", 'w1, "w2"\nw3 😀']
     assert (first[-1], second[:2], second[-1]) == ("😀", ["8", ""], "")
 
 
 def test_blocks_give_the_same_as_the_whole(tmp_path, monkeypatch):
-    lines = "\n".join(decoded())
-    whole = run_on(lines, tmp_path, "--json")
+    def probabilities() -> list[float]:
+        out = run_on("\n".join(decoded()), tmp_path, "--json")
+        return [json.loads(line)["probability"] for line in out.splitlines()]
+
+    whole = probabilities()
     monkeypatch.setattr(predict, "BLOCK", 7)
-    assert run_on(lines, tmp_path, "--json") == whole
+    assert probabilities() == pytest.approx(whole, abs=2e-6)
 
 
 def test_an_endless_input_is_read_as_it_is_needed():
@@ -388,7 +392,7 @@ for folder in folders:
     signature = model.signatures["serving_default"](texts=tf.constant(texts))["output_0"]
     assert signature.numpy().tolist() == served
     assert model.serve(tf.constant([], tf.string)).shape == 0
-    assert not {"workflow", "commands", "scipy"} & set(sys.modules)
+    assert not {"workflow", "commands"} & set(sys.modules)
     print(json.dumps(served))
 """
 

@@ -27,7 +27,7 @@ def committed(tmp_path: Path) -> Path:
 
 def test_the_committed_pages_have_the_committed_figures(committed: Path):
     sources = readme.read_sources(committed)
-    pages = [committed / "README.md", *(committed / "docs").glob("*.md")]
+    pages = [*committed.glob("*.md"), *(committed / "docs").glob("*.md")]
     texts = {page.name: page.read_text("utf-8") for page in pages}
     assert "| `candidate`" in texts["README.md"]
     other = [name for name, text in texts.items() if readme.filled(text, sources) != text]

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.conftest import PROJECT, call, command, commit, edit_params, refusal
+from tests.conftest import PROJECT, Experiment, call, command, commit, edit_params, refusal
 from workflow.results import Correct
 from workflow.storage import CORRECT, FIGURES, HELD_OUT, METRICS, SCORES, write_json
 
@@ -388,24 +388,22 @@ def test_a_project_in_a_folder_of_a_larger_repository_is_reviewed(
 
 
 def test_a_fresh_clone_without_cache_or_remote_gives_the_same_report(
-    repository: Path, copy: Path, mirror: Path, home: Path, tmp_path: Path
+    experiment: Experiment, mirror: Path, home: Path, tmp_path: Path
 ):
     """Of an experiment that DVC has run: the clone has nothing but what is in Git."""
-    change = "exp run -S model.dropout=0.9 -S model.epochs=1"
-    command(copy, mirror, home, f"dvc {change}")
-    report = command(copy, mirror, home, "python -m commands.review HEAD --tried 1 --json")
-    rows = json.loads(report)["accuracy"]
-    assert {row["variant"] for row in rows} == {"candidate"}
-    assert all(row["low"] <= row["mean"] <= row["high"] for row in rows)
+    line = "python -m commands.review --tried 1 --json"
+    copy = Path(shutil.copytree(experiment.folder, tmp_path / "a copy"))
+    report = json.loads(command(copy, mirror, home, line, "HEAD"))
+    assert {row["variant"] for row in report["accuracy"]} == {"candidate"}
+    assert all(row["low"] <= row["mean"] <= row["high"] for row in report["accuracy"])
+    assert report["only_after"] == ["mine"]
     commit(copy, mirror, home)
     clone = tmp_path / "clone"
     command(tmp_path, mirror, home, "git clone --quiet", str(copy), str(clone))
     assert not (clone / "data").exists()
-    there = json.loads(
-        command(clone, mirror, home, "python -m commands.review HEAD~1 --tried 1 --json")
-    )
-    assert there["accuracy"] == rows
-    assert there["metrics"] == json.loads(report)["metrics"]
+    there = json.loads(command(clone, mirror, home, line, "HEAD~1"))
+    for part in ("accuracy", "metrics", "params", "only_after"):
+        assert there[part] == report[part]
 
 
 def run_in(

@@ -12,7 +12,7 @@ from scipy import special
 
 from workflow.errors import reading
 from workflow.gain import LEVEL
-from workflow.storage import PREDICTIONS, REMEDY, FeatureFacts, Reviews, read_json
+from workflow.storage import PREDICTIONS, REMEDY, PredictionFacts, Reviews, read_json
 
 BINS = 10  # of probabilities, equally wide
 POINTS = 150  # of a ROC curve: more would not be seen
@@ -32,7 +32,7 @@ class Answers:
         labels: (reviews,) whether they are.
     """
 
-    facts: FeatureFacts
+    facts: PredictionFacts
     of_seeds: NDArray[np.float32]
     labels: Labels
 
@@ -70,7 +70,7 @@ def read_answers(variants: Iterable[str], reviews: Reviews, sha256: str) -> dict
     for folder in [PREDICTIONS / variant for variant in variants]:
         if not (folder / "facts.json").exists():
             continue
-        facts = read_json(folder / "facts.json", FeatureFacts)
+        facts = read_json(folder / "facts.json", PredictionFacts)
         with reading(folder, REMEDY):
             of_seeds = np.load(folder / "test.npy", allow_pickle=False)
             if facts.sha256 != sha256:

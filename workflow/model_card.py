@@ -60,7 +60,8 @@ def recipe(of: Card) -> str:
     for key in place:
         block = block[key]
     file, yaml = io.StringIO(), YAML(typ="safe", pure=True)
-    yaml.default_flow_style, yaml.sort_base_mapping_type_on_output = False, False
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment] # it has no type
     yaml.dump({"features": {features: of.params["features"][features]}, place[-1]: block}, file)
     return f"```yaml\n{file.getvalue()}```"
 
