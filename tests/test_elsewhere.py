@@ -41,7 +41,7 @@ def user(request: pytest.FixtureRequest) -> dict[str, Any]:
 def test_elsewhere_the_bytes_are_the_same(
     repository: Path, mirror: Path, home: Path, user: dict[str, Any]
 ):
-    """Path, user, home, time zone, locale, encoding, umask, hash seed and number of cores at once."""
+    """Path, user, home, time zone, encoding, umask, hash seed and number of cores at once."""
     with tempfile.TemporaryDirectory() as parent:  # pytest's own folders are closed to others
         folder = Path(parent) / "ein Ördner mit Leerzeichen, ж"
         clone, other_home = folder / "clone", folder / "home"

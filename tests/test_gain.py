@@ -14,6 +14,7 @@ from workflow import gain
 from workflow.gain import Difference, difference, holm, verdicts
 
 SEEDS, REVIEWS = 6, 400  # fewer reviews than there are, for thousands of pairs in seconds
+LEVEL = 0.05  # of errors, as the reports promise
 PAIRS = 4000  # a rate of 7% is told from 5% in all but one of ten thousand runs
 
 
@@ -44,16 +45,16 @@ def shaken(random: np.random.Generator, margins: NDArray[np.float32]) -> NDArray
 
 
 def called(pairs: list[Difference]) -> int:
-    return sum(pair.p_value < gain.LEVEL for pair in pairs)
+    return sum(pair.p_value < LEVEL for pair in pairs)
 
 
 def most(tries: int) -> float:
     """More calls than this, at a rate of 5%, are seen in one run of a thousand."""
-    return float(stats.binom.ppf(0.999, tries, gain.LEVEL))
+    return float(stats.binom.ppf(0.999, tries, LEVEL))
 
 
 def fewest(tries: int) -> float:
-    return float(stats.binom.ppf(0.001, tries, gain.LEVEL))
+    return float(stats.binom.ppf(0.001, tries, LEVEL))
 
 
 # --- the interval ---------------------------------------------------------------------------------
@@ -236,7 +237,7 @@ def test_a_word_that_says_how_far_apart_is_seldom_wrong(smallest: float):
     assert truth == pytest.approx(SMALLEST, abs=0.003)
     words = [verdicts({0: pair}, truth if smallest else 0.0)[0] for pair in pairs]
     assert words.count("same") <= most(number) / (1 if smallest else math.inf)
-    assert words.count("worse") <= number * gain.LEVEL / 2
+    assert words.count("worse") <= number * LEVEL / 2
     assert "better" in words
 
 
@@ -297,7 +298,7 @@ def test_the_same_is_where_the_whole_interval_is_within_the_smallest(
     d = gain.with_interval(mean, 0, freedom + 1, (deviation**2, 0.0), freedom)
     within = max(abs(d.low), abs(d.high)) < 0.005
     if abs(max(abs(d.low), abs(d.high)) - 0.005) > 1e-9:
-        assert (gain.p_value_of_equivalence(d, 0.005) < gain.LEVEL) == within
+        assert (gain.p_value_of_equivalence(d, 0.005) < LEVEL) == within
 
 
 # --- what would be enough -------------------------------------------------------------------------
@@ -310,7 +311,7 @@ def test_enough_seeds_find_the_difference_four_times_in_five(target: float):
     seeds = gain.enough_seeds(pilot, 0.0)
     assert seeds is not None
     runs = np.random.default_rng(9).normal(target, 1, (20_000, max(seeds, 6)))
-    found = float(np.mean(stats.ttest_1samp(runs, 0, axis=1).pvalue < gain.LEVEL))
+    found = float(np.mean(stats.ttest_1samp(runs, 0, axis=1).pvalue < LEVEL))
     assert found >= 0.78
     if seeds > 6:
         assert found <= 0.88

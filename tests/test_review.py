@@ -427,7 +427,8 @@ def test_an_output_without_letters_beyond_ascii_costs_no_result(project: Path):
     assert "zweig-ä" in (project / "review/report.md").read_text()
 
 
-def test_a_reader_that_has_closed_the_pipe_is_no_error(project: Path):
+@pytest.mark.parametrize("unbuffered", ["", "1"])  # it is noticed at the end, or by `print`
+def test_a_reader_that_has_closed_the_pipe_is_no_error(project: Path, unbuffered: str):
     """As `make review | head -1`."""
     write_variant(project, "candidate", 0.7)
     reader, writer = os.pipe()
@@ -435,7 +436,7 @@ def test_a_reader_that_has_closed_the_pipe_is_no_error(project: Path):
     result = subprocess.run(
         [sys.executable, "-m", "commands.review"],
         cwd=project,
-        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        env=os.environ | {"PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": unbuffered},
         stdout=writer,
         stderr=subprocess.PIPE,
         text=True,

@@ -172,7 +172,8 @@ def test_each_seed_starts_and_drops_differently():
 def test_a_parameter_of_the_candidate_takes_effect(change: Any, where: Any, value: Any):
     candidate = load_params(PROJECT / "params.yaml").model
     block = candidate.model_dump() | {"layers": candidate.layers} | change
-    assert where(network.build(Recipe(**block), NUM_WORDS, seed=1)) == value
+    scale = np.ones(NUM_WORDS, np.float32) if candidate.naive_bayes else None
+    assert where(network.build(Recipe(**block), NUM_WORDS, seed=1, scale=scale)) == value
 
 
 def test_training_learns_and_writes_its_history():
