@@ -12,6 +12,7 @@ everything but large corpora, growth and rivals has as many as wanted.
 
 import argparse
 import json
+import signal
 import tempfile
 import time
 import traceback
@@ -57,6 +58,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: temporary files go
     failed = set()
     for repetition in range(arguments.repetitions):
         wanted = REPEATED if repetition else PARTS

@@ -45,7 +45,11 @@ def run(folder: Path, *command: str, limit: float = 0, environment: dict[str, st
     with tempfile.TemporaryFile("w+") as output:
         start = time.perf_counter()
         process = subprocess.Popen(command, cwd=folder, stdout=output, env=inherited | environment)
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:  # the benchmark is ended: this process too
+            process.terminate()
+            raise
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
