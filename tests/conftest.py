@@ -253,24 +253,11 @@ class Experiment(NamedTuple):
 
 @pytest.fixture(scope="session")
 def experiment(shared: Path, repository: Path, mirror: Path, home: Path) -> Experiment:
-    """A copy of the repository with another candidate and a new variant, mine; to be looked at."""
+    """A copy of the repository in which DVC has tried another candidate; to be looked at."""
     folder = shared / "experiment"
     with locked(shared):
         if not folder.exists():
             begun = Path(shutil.copytree(repository, folder.with_name("begun")))
-            edit_params(
-                begun,
-                baselines__mine={
-                    "layers": [{}],
-                    "units": 2,
-                    "activation": "relu",
-                    "optimizer": "sgd",
-                    "loss": "hinge",
-                    "epochs": 1,
-                    "batch_size": 8,
-                },
-                variants__mine={"recipe": "baselines.mine", "features": "multi_hot"},
-            )
             change = "dvc exp run -S model.dropout=0.9 -S model.epochs=1"
             (begun / "output").write_text(command(begun, mirror, home, change))
             begun.rename(folder)

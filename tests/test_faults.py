@@ -130,7 +130,7 @@ def test_a_killed_stage_is_no_result(
 def test_no_training_outlives_its_dvc(
     shell: str, seconds: int, copy: Path, mirror: Path, home: Path
 ):
-    edit_params(copy, model__epochs=10_000, model__patience=None)
+    edit_params(copy, train__seeds=1, model__epochs=10_000, model__patience=None)
     with running(copy, mirror, home, "train@candidate", SHELL=shell) as (process, found):
         time.sleep(seconds)
         process.kill()

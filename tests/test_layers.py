@@ -20,7 +20,6 @@ import importlib, json, sys
 from pathlib import Path
 
 stages, here, loaded = json.loads(sys.argv[1]), Path.cwd(), {}
-print_ = print
 for name, arguments in stages.items():
     for module in [m for m in sys.modules if m.split(".")[0] in ("stages", "workflow")]:
         del sys.modules[module]

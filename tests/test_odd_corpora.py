@@ -15,7 +15,12 @@ import pytest
 from tests.conftest import TRAINED, call, edit_params, pin, refusal, write_archive
 from workflow.storage import METRICS, SCORES, features_folder, load_vectors
 
-pytestmark = pytest.mark.filterwarnings("error", "ignore::DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "error",
+    "ignore::DeprecationWarning",
+    "ignore::ResourceWarning",  # may be of any test before
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
 FIGURES = ["error_rates", "differences", "learning_curves_candidate"]
 FIGURES += ["learning_curves_single", "test_accuracy"]
 
