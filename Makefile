@@ -8,7 +8,7 @@ NO_PYTHON = $(error Python 3.11, 3.12 or 3.13 is needed: TensorFlow has wheels f
 ACTIVATE := . .venv/bin/activate
 PIP = "$(PYTHON)" -m pip --python .venv/bin/python install --quiet --require-hashes
 
-.PHONY: run test setup setup-dev readme check-lock review sweep verify faults lock remote bench rounding
+.PHONY: run test setup setup-dev readme check-lock review sweep verify faults lock remote bench optimism rounding
 .PHONY: predict decode export errors
 
 run: setup  ## the pipeline
@@ -46,6 +46,9 @@ verify: setup  ## are the results, here and in DVC's cache, what dvc.lock says? 
 
 bench: setup-dev  ## the notebook's way against this one: benchmarks/results.md, in half an hour
 	$(ACTIVATE) && python -m benchmarks.bench $(ARGS)
+
+optimism: setup-dev  ## validation against test accuracy, and reviews of one film: benchmarks/optimism.md
+	$(ACTIVATE) && python -m benchmarks.optimism
 
 rounding: setup-dev  ## how far another order of sums moves the metrics: benchmarks/rounding.md
 	$(ACTIVATE) && python -m benchmarks.rounding

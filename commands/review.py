@@ -159,7 +159,10 @@ def headline(report: dict[str, Any]) -> str:
     words = [f"{r['variant']} {r['verdict']}" for r in decides if r["verdict"] != CANNOT_TELL]
     if words:
         return f"On validation: {', '.join(words)}."
-    return "On validation: no difference shown." if decides else "Validation did not change."
+    if decides:
+        return "On validation: no difference shown."
+    not_the_same = (note for note in report["notes"] if "validation reviews are not" in note)
+    return next(not_the_same, "Validation did not change.")
 
 
 def footnote(report: dict[str, Any]) -> str:

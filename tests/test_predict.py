@@ -294,7 +294,11 @@ def talking(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     It has nothing but the folder of the model, as after `dvc get`.
     """
     with subprocess.Popen(
-        [sys.executable, "-m", "commands.predict", "--model", folder, "--json"],
+        # A shell makes its background jobs ignore Ctrl-C, and all that they start.
+        [
+            *("env", "--default-signal=INT", sys.executable),
+            *("-m", "commands.predict", "--model", str(folder), "--json"),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

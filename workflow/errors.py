@@ -54,7 +54,8 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(INTERRUPTED)
     finally:
         try:
-            sys.stdout.flush()
+            if sys.stdout:  # there is none where it was closed before the start
+                sys.stdout.flush()
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -88,7 +88,10 @@ def on_cluster(
     try:
         with client:
             # Hashed, they would be recognized as sent before; that takes longer than it saves.
-            (shared,) = client.scatter([data], broadcast=True, hash=False)
+            try:
+                (shared,) = client.scatter([data], broadcast=True, hash=False)
+            except Exception as error:  # a bare one, if a worker cannot read what is sent
+                raise ImportError(str(error)) from error
             futures = client.map(task, [shared] * len(seeds), seeds, pure=False)
             for _ in as_completed(futures):
                 bar.update()
