@@ -24,6 +24,9 @@ from workflow.errors import run
 PROJECT = Path(__file__).parent.parent
 WORDS = 60
 
+for inherited in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # `make test` must not colour a test's make
+    os.environ.pop(inherited, None)
+
 
 def write_archive(folder: Path, save: Callable[..., None] = np.savez, **arrays: Any) -> Path:
     """imdb.npz and imdb_word_index.json with 60 training and 40 test reviews.
