@@ -12,6 +12,8 @@ PIP = "$(PYTHON)" -m pip --python .venv/bin/python install --quiet --require-has
 .PHONY: predict decode export errors
 
 run: setup  ## the pipeline
+	@git rev-parse --git-dir >/dev/null || { echo "error: DVC needs the project in Git: clone it;" \
+		"or, of an unpacked ZIP, git init && git add --all && git commit -m Start" >&2; exit 1; }
 	$(ACTIVATE) && dvc repro
 
 test: setup-dev  ## lint, layers, types, tests
@@ -21,12 +23,16 @@ setup: .venv/installed  ## what the pipeline and the commands need
 
 setup-dev: .venv/installed-dev  ## and what the tests, a Dask cluster and remotes need
 
-# pip works from outside the environment: Debian's Python has no ensurepip to put it inside.
+# pip works from outside the environment: Debian's Python has no ensurepip to put it inside. What
+# project.pth names is found from every folder, and for `python stages/train.py` too.
+PTH := import os, pathlib, sysconfig; \
+	pathlib.Path(sysconfig.get_path("purelib"), "project.pth").write_text(os.getcwd())
 .venv/installed: requirements.txt
 	$(if $(PYTHON),,$(NO_PYTHON))
 	rm -rf .venv
 	"$(PYTHON)" -m venv --without-pip .venv
 	$(PIP) -r requirements.txt
+	.venv/bin/python -c '$(PTH)'
 	touch $@
 
 .venv/installed-dev: .venv/installed requirements-dev.txt

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import vl_convert
 
+from workflow.errors import run
+
 PAGE = Path(".dvc/plots/page.html")
 VEGA_LITE = "5.21"  # the newest of version 5, which the templates in .dvc/plots are written for
 # DVC calls vegaEmbed(place, chart). What goes wrong is to be seen where the chart would be.
@@ -50,6 +52,10 @@ def page() -> str:
     return HTML.replace("VEGA", vl_convert.javascript_bundle(EMBED, VEGA_LITE).strip(), 1)
 
 
-if __name__ == "__main__":
+def main() -> None:
     PAGE.write_text(page(), "utf-8", newline="\n")
     print(f"{PAGE}: {PAGE.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    run(main)

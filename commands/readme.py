@@ -212,7 +212,7 @@ def with_example(sources: Sources, experiment: str) -> Sources:
     header = ["Path", "Metric", "HEAD", "workspace", "Change"]
     printed = tabulate(rows, header, tablefmt="plain", disable_numparse=True)
     with revision("HEAD") as (base, _), revision(commit) as (ours, _):
-        report = {"base": "main"} | compare_sides(base, ours, sources.smallest)
+        report = {"base": "main"} | compare_sides(base, ours, set(), sources.smallest)
     return sources._replace(metrics_diff=f"```\n{printed}\n```", review=accuracy_table(report))
 
 

@@ -11,8 +11,9 @@ taken for the best of the experiments, so each verdict is corrected for their nu
 """
 
 import argparse
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,13 @@ from workflow.params import load_params
 from workflow.report import (
     OPTIONS,
     POINTS,
+    ROUNDED,
     changed_code,
     changed_params,
     changes,
     interval,
     luck_of_many,
+    made_alike,
     points,
     table,
     verdict,
@@ -40,12 +43,24 @@ REVIEW = Path("review")
 LOSS = {"loss", "kernel_l1", "kernel_l2", "activity_l1", "activity_l2", "layers"}
 
 
-def compare_sides(base: Results, ours: Results, smallest: float, tried: int = 1) -> dict[str, Any]:
-    """A row for each split and variant whose accuracy changed, and what to know about them."""
+def compare_sides(
+    base: Results, ours: Results, alike: set[str], smallest: float, tried: int = 1
+) -> dict[str, Any]:
+    """A row for each split and variant whose accuracy changed, and what to know about them.
+
+    A variant that is made `alike` has none where rounding explains its change.
+    """
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
     found = {split: changes(base, ours, split) for split in HELD_OUT}
+    moved: dict[str, float] = {}
+    for changed, _ in found.values():
+        for variant in alike & changed.keys():
+            moved[variant] = max(moved.get(variant, 0.0), abs(changed[variant].difference.mean))
+    rounded = {variant: by for variant, by in sorted(moved.items()) if by < ROUNDED}
     for split, (changed, of_split) in found.items():
+        for variant in rounded:
+            changed.pop(variant, None)
         differences = {variant: change.difference for variant, change in changed.items()}
         words = verdicts(differences, smallest, tried)
         rows += [
@@ -56,17 +71,24 @@ def compare_sides(base: Results, ours: Results, smallest: float, tried: int = 1)
         notes += of_split
     decide = [change.difference for change in found["validation"][0].values()]
     by_luck = luck(decide, tried)
-    return {"accuracy": rows, "notes": list(dict.fromkeys(notes)), "luck": by_luck}
+    return {
+        "accuracy": rows,
+        "notes": list(dict.fromkeys(notes)),
+        "luck": by_luck,
+        "rounded": rounded,
+    }
 
 
-def changed_metrics(base: Results, ours: Results, tried: int = 1) -> list[dict[str, Any]]:
+def changed_metrics(
+    base: Results, ours: Results, variants: Iterable[str], tried: int = 1
+) -> list[dict[str, Any]]:
     """Means over seeds, other than of accuracies on held-out reviews, that are not what they were.
 
     The reviews play no part here: the interval is Student's t over the seeds of both sides. Losses
     of another kind, or with other penalties, are not compared.
     """
     rows: list[dict[str, Any]] = []
-    for variant in [v for v in ours.variants if v in base.variants]:
+    for variant in variants:
         recipes = [side.recipe(variant) for side in (base, ours)]
         other_loss = any(recipes[0].get(key) != recipes[1].get(key) for key in LOSS)
         for name in ("train_accuracy", "test_loss", "best_epoch"):
@@ -92,21 +114,33 @@ def make_report(
     base: Results, commit: str, ours: Results, smallest: float, tried: int
 ) -> dict[str, Any]:
     same_data = base.facts.sha256 == ours.facts.sha256
-    nothing: dict[str, Any] = {"accuracy": [], "notes": [], "luck": None}
+    nothing: dict[str, Any] = {"accuracy": [], "notes": [], "luck": None, "rounded": {}}
+    code, params = changed_code(commit), changed_params(base, ours)
+    alike = made_alike(base, ours, code)
+    sides = compare_sides(base, ours, alike, smallest, tried) if same_data else nothing
+    both = [variant for variant in ours.variants if variant in base.variants and same_data]
     before, after = base.figures(), ours.figures()
+    differ = [name for name in after if before.get(name) not in (None, after[name])]
+    if not code:  # they are drawn alike
+        by_rounding = {f"learning_curves_{variant}.png" for variant in sides["rounded"]}
+        differ = [name for name in differ if name not in by_rounding]
+        if by_rounding and not (params or sides["accuracy"]):
+            differ = []
     facts = [side.facts.model_dump() for side in (base, ours)]
     return {
         "base": base.name,
-        "params": changed_params(base, ours),
+        "params": params,
         "data": {} if same_data else {"before": facts[0], "after": facts[1]},
         "tried": tried,
-        **(compare_sides(base, ours, smallest, tried) if same_data else nothing),
+        **sides,
         "smallest": smallest,
-        "metrics": changed_metrics(base, ours, tried) if same_data else [],
+        "metrics": changed_metrics(
+            base, ours, [v for v in both if v not in sides["rounded"]], tried
+        ),
         "only_before": sorted(set(base.variants) - set(ours.variants)),
         "only_after": sorted(set(ours.variants) - set(base.variants)),
-        "code": changed_code(commit),
-        "figures": [name for name in after if before.get(name) not in (None, after[name])],
+        "code": code,
+        "figures": differ,
     }
 
 
@@ -121,11 +155,7 @@ def markdown(report: dict[str, Any], images: Sequence[str]) -> str:
     if report["params"]:
         rows = [[f"`{k}`", str(v["old"]), str(v["new"])] for k, v in report["params"].items()]
         parts += ["## Parameters", table(["parameter", name, "here"], rows)]
-    if report["accuracy"]:
-        parts += ["## Accuracy", accuracy_table(report), *report["notes"], footnote(report)]
-        if report["tried"] > 1:
-            many = f"{report['tried']} experiments were tried since {name}"
-            parts += [f"{many}: each verdict is corrected for as many. {luck_of_many(report)}"]
+    parts += accuracy(report)
     for title, key in (("Only in " + name, "only_before"), ("Only here", "only_after")):
         if report[key]:
             parts += [f"{title}: {', '.join(f'`{variant}`' for variant in report[key])}."]
@@ -154,7 +184,8 @@ def headline(report: dict[str, Any]) -> str:
     if report["data"]:
         return "The data are not the same: no verdict."
     if not report["accuracy"]:
-        return report["notes"][0] if report["notes"] else "No accuracy changed."
+        nothing = "No accuracy changed" + (", but by rounding." if report["rounded"] else ".")
+        return report["notes"][0] if report["notes"] else nothing
     decides = [row for row in report["accuracy"] if row["split"] == "validation"]
     words = [f"{r['variant']} {r['verdict']}" for r in decides if r["verdict"] != CANNOT_TELL]
     if words:
@@ -163,6 +194,21 @@ def headline(report: dict[str, Any]) -> str:
         return "On validation: no difference shown."
     not_the_same = (note for note in report["notes"] if "validation reviews are not" in note)
     return next(not_the_same, "Validation did not change.")
+
+
+def accuracy(report: dict[str, Any]) -> list[str]:
+    parts = []
+    if report["accuracy"]:
+        parts += ["## Accuracy", accuracy_table(report), *report["notes"], footnote(report)]
+        if report["tried"] > 1:
+            many = f"{report['tried']} experiments were tried since {report['base']}"
+            parts += [f"{many}: each verdict is corrected for as many. {luck_of_many(report)}"]
+    if report["rounded"]:
+        largest = math.ceil(10_000 * max(report["rounded"].values()) + 1e-6) / 100
+        named = ", ".join(f"`{variant}`" for variant in report["rounded"])
+        also = f"Also changed, by less than {largest:.2f} points, with the same code, parameters"
+        parts += [f"{also} and data, as where another processor rounds otherwise: {named}."]
+    return parts
 
 
 def footnote(report: dict[str, Any]) -> str:

@@ -20,11 +20,13 @@ from workflow.params import load_params
 from workflow.report import (
     OPTIONS,
     POINTS,
+    ROUNDED,
     Change,
     changed_code,
     changed_params,
     changes,
     luck_of_many,
+    made_alike,
     points,
     table,
     verdict,
@@ -43,13 +45,20 @@ def make_report(base: Results, commit: str, smallest: float, variants: set[str])
         try:
             with revision(experiment) as (ours, _):
                 changed, _ = changes(base, ours, "validation")
+                code = changed_code(commit, experiment)
+                alike = made_alike(base, ours, code)
                 params = {key: value["new"] for key, value in changed_params(base, ours).items()}
                 same_data = base.facts == ours.facts
         except InputError:
             why[name] = "no results, or damaged ones"
             continue
-        what[name] = {"params": params, "code": [*changed_code(commit, experiment)]}
-        of_experiment = {(name, v): changed[v] for v in changed if v in variants}
+        what[name] = {"params": params, "code": [*code]}
+        of_experiment = {
+            (name, variant): change
+            for variant, change in changed.items()
+            if variant in variants
+            and not (variant in alike and abs(change.difference.mean) < ROUNDED)
+        }
         if same_data and of_experiment:
             found |= of_experiment
             why.pop(name, None)

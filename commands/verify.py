@@ -1,6 +1,6 @@
 """Are the results what dvc.lock says? `make verify` hashes every byte, where DVC trusts its cache.
 
-usage   python verify.py
+usage   python -m commands.verify
 reads   dvc.lock, the outputs in the workspace, and their copies in DVC's cache
 prints  a line for each damaged file and the command that brings all of them back; exit code 1
 """
@@ -17,6 +17,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from workflow.errors import InputError, run
+from workflow.revisions import git
 
 
 def here(path: str) -> Path:
@@ -61,6 +62,7 @@ def damaged(path: Path, expected: str, cache: Path) -> Iterator[Path]:
 
 
 def main() -> None:
+    git("rev-parse", "--git-dir")  # DVC needs it, and would advise nothing
     try:
         repo = Repo()
         cache = here(repo.cache.local.path)

@@ -1,8 +1,7 @@
 """The figures in README.md are those of metrics/ and benchmarks/."""
 
-import io
+import shutil
 import subprocess
-import tarfile
 from pathlib import Path
 
 import pandas as pd
@@ -15,14 +14,12 @@ from tests.conftest import PROJECT
 @pytest.fixture
 def committed(tmp_path: Path) -> Path:
     """The files of the last commit."""
-    archive = subprocess.run(
-        ["git", "archive", "HEAD"], cwd=PROJECT, capture_output=True, check=False
-    )
-    if archive.returncode:
+    archive = tmp_path / "archive.zip"
+    command = ["git", "archive", "--output", str(archive), "HEAD"]
+    if subprocess.run(command, cwd=PROJECT, check=False).returncode:
         pytest.skip("not a Git checkout")
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-        files.extractall(tmp_path, filter="data")
-    return tmp_path
+    shutil.unpack_archive(archive, tmp_path / "committed")
+    return tmp_path / "committed"
 
 
 def test_the_committed_pages_have_the_committed_figures(committed: Path):

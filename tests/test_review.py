@@ -242,6 +242,46 @@ def test_variants_on_one_side_only_are_named(project: Path, review: Review):
     assert report["accuracy"] == []
 
 
+def flip(project: Path, variant: str) -> None:
+    """One seed is right in another validation review and another test review."""
+    path = project / CORRECT / f"{variant}.npz"
+    before = Correct.from_bytes(path.read_bytes())
+    for bits in before.of.values():
+        bits[0, 0] ^= True
+    path.write_bytes(before.to_bytes())
+    (project / FIGURES / f"learning_curves_{variant}.png").write_bytes(b"\x89PNG rounded")
+
+
+def test_what_another_processor_rounded_otherwise_is_said_once(
+    project: Path, review: Review, page: Callable[..., str]
+):
+    """One bit of 6 seeds and 300 reviews is 0.056 points; and a candidate that did change."""
+    flip(project, "single")
+    said = "by less than 0.06 points, with the same code, parameters and data, as where another "
+    assert "**No accuracy changed, but by rounding.**" in page()
+    assert review()["figures"] == []
+    edit_params(project, model__dropout=0.9)
+    write_variant(project, "candidate", 0.7)
+    report = review()
+    assert {row["variant"] for row in report["accuracy"]} == {"candidate"}
+    assert report["figures"] == []
+    assert f"Also changed, {said}processor rounds otherwise: `single`." in page()
+
+
+def test_rounding_is_no_excuse_for_changed_code(project: Path, review: Review):
+    for path in ("stages/train.py", "dvc.yaml"):
+        (project / path).parent.mkdir(exist_ok=True)
+        (project / path).write_bytes((PROJECT / path).read_bytes())
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "Code")
+    flip(project, "single")
+    assert review("HEAD")["rounded"].keys() == {"single"}
+    (project / "stages/train.py").write_text("# changed\n")
+    report = review("HEAD")
+    assert (report["rounded"], row_of(report)["variant"]) == ({}, "single")
+    assert report["figures"] == ["learning_curves_single.png"]
+
+
 # --- seeds ----------------------------------------------------------------------------------------
 
 
@@ -313,7 +353,9 @@ def shorten(project: Path, reviews: int) -> None:
 
 def test_an_unknown_revision_gets_a_sentence(project: Path):
     sentence = refusal("commands.review", "nosuch")
-    assert sentence.startswith("error: `git rev-parse --verify nosuch")
+    assert sentence.startswith(
+        "error: this clone has no revision nosuch: `git fetch origin nosuch`"
+    )
 
 
 def test_a_base_that_a_shallow_clone_does_not_have_gets_a_sentence(
@@ -322,13 +364,20 @@ def test_a_base_that_a_shallow_clone_does_not_have_gets_a_sentence(
     git(project, "commit", "--allow-empty", "--quiet", "--message", "Nothing")
     git(tmp_path, "clone", "--quiet", "--depth", "1", project.as_uri(), "shallow")
     monkeypatch.chdir(tmp_path / "shallow")
-    assert refusal("commands.review", "HEAD~1").startswith("error: `git rev-parse --verify HEAD~1")
+    sentence = refusal("commands.review", "HEAD~1")
+    assert sentence.startswith("error: this shallow clone has no revision HEAD~1: ")
+    git(tmp_path / "shallow", *re.findall("`git (fetch --unshallow)`", sentence)[0].split())
+    call("commands.review", "HEAD~1")
 
 
 def test_a_folder_without_git_gets_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(make_project(tmp_path / "unpacked"))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    assert "not a git repository" in refusal("commands.review", "HEAD")
+    for module in ("commands.review", "commands.sweep", "commands.verify"):
+        assert refusal(module) == (
+            "error: this folder is in no Git repository, as one unpacked from a ZIP: clone the "
+            "project, or `git init && git add --all && git commit -m Start`"
+        )
 
 
 @pytest.mark.parametrize("lost", [CORRECT, SCORES, METRICS], ids=str)

@@ -224,6 +224,10 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     Raises:
         InputError: a line for each thing that is wrong: the key, its value, what is allowed.
     """
+    if not path.exists():
+        raise InputError(
+            f"{path} is not here: stages and commands are started in the project's folder"
+        )
     values = read_yaml(path)
     try:
         return Params.model_validate(values)

@@ -12,6 +12,9 @@ from tabulate import tabulate
 from workflow.gain import CANNOT_TELL, Difference, difference, enough_seeds
 from workflow.revisions import Results, git
 
+MAKERS = {"download", "vectorize", "train", "evaluate", "all"}  # of what a variant gets right
+ROUNDED = 0.001  # in accuracy: more than benchmarks/rounding.md has
+
 OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY  # NaN: null
 
 
@@ -51,6 +54,26 @@ def changes(base: Results, ours: Results, split: str) -> tuple[dict[str, Change]
             d = difference(after, before, paired=bool(seeds))
             found[variant] = Change(float(before.mean()), float(after.mean()), d)
     return found, notes
+
+
+def made_alike(base: Results, ours: Results, code: dict[str, list[str]]) -> set[str]:
+    """The variants that the same code made from the same parameters and data, on another machine
+    perhaps: `code` is what `changed_code` says.
+    """
+    if any(MAKERS.intersection(stages) for stages in code.values()) or base.facts != ours.facts:
+        return set()
+    keys = changed_params(base, ours)
+    made_from = {
+        variant: (
+            f"variants.{variant}.",
+            f"{ours.params.get(f'variants.{variant}.recipe')}.",
+            f"features.{ours.params.get(f'variants.{variant}.features')}.",
+            "data.",
+            "train.",
+        )
+        for variant in ours.variants
+    }
+    return {v for v, places in made_from.items() if not any(key.startswith(places) for key in keys)}
 
 
 def changed_params(base: Results, ours: Results) -> dict[str, dict[str, Any]]:

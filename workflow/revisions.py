@@ -1,10 +1,11 @@
 """The results of a Git revision and of the workspace: what is in metrics/ and plots/figures/."""
 
 import io
+import os
 import re
 import subprocess
-import tarfile
 import tempfile
+import zipfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -21,13 +22,51 @@ from workflow.storage import CORRECT, FIGURES, METRICS, SCORES, DataFacts
 PARAMS = Path("params.yaml")
 
 
+NO_REPOSITORY = (
+    "this folder is in no Git repository, as one unpacked from a ZIP: clone the project, or "
+    "`git init && git add --all && git commit -m Start`"
+)
+
+
 def git(*words: str) -> bytes:
-    """What a Git command prints; InputError with its reason if it fails."""
-    result = subprocess.run(["git", *words], capture_output=True, check=False)  # noqa: S603, S607
+    """What a Git command prints.
+
+    Raises:
+        InputError: it fails: what to do about it, or else its reason.
+    """
+    line = ["git", *words]
+    try:
+        result = subprocess.run(  # noqa: S603
+            line, capture_output=True, check=False, env=os.environ | {"LC_ALL": "C"}
+        )
+    except FileNotFoundError:
+        raise InputError("git is not on PATH: install Git") from None
     if result.returncode:
-        reason = " ".join(result.stderr.decode(errors="replace").split())[:300]
-        raise InputError(f"`git {' '.join(words)}` failed: {reason}")
+        reason = result.stderr.decode(errors="replace")
+        if "not a git repository" in reason:
+            raise InputError(NO_REPOSITORY)
+        if remedy := re.search("git config --global --add safe.directory .*", reason):
+            raise InputError(
+                "this checkout belongs to another user, so that Git does not read it; if you trust "
+                f"it: `{remedy[0]}`"
+            )
+        said = [text for text in reason.splitlines() if not text.startswith("hint:")]
+        raise InputError(f"`{' '.join(line)}` failed: {' '.join(' '.join(said).split())[:600]}")
     return result.stdout
+
+
+def commit_of(revision: str) -> str:
+    """Its hash; InputError if this clone does not have it."""
+    git("rev-parse", "--git-dir")
+    try:
+        return git("rev-parse", "--verify", f"{revision}^{{commit}}").decode().strip()
+    except InputError:
+        shallow = git("rev-parse", "--is-shallow-repository").strip() == b"true"
+        earlier = "`git fetch --unshallow` brings what came before; " if shallow else ""
+        raise InputError(
+            f"this {'shallow ' if shallow else ''}clone has no revision {revision}: {earlier}"
+            f"`git fetch origin {revision}` brings a branch or tag, which is FETCH_HEAD then"
+        ) from None
 
 
 class Results:
@@ -131,13 +170,13 @@ def revision(name: str) -> Iterator[Base]:
     Raises:
         InputError: there is no such revision here, or it has no results.
     """
-    commit = git("rev-parse", "--verify", f"{name}^{{commit}}").decode().strip()
+    commit = commit_of(name)
     shown = name if commit.startswith(name) else f"{name} ({commit[:7]})"
     listed = git("ls-tree", "--name-only", "-z", commit, "./").decode().split("\0")
     kept = [p for p in (str(PARAMS), METRICS.parts[0], FIGURES.parts[0]) if p in listed]
     with tempfile.TemporaryDirectory() as folder:
-        archive = git("archive", "--format=tar", commit, "--", *kept) if kept else b""
-        if archive:
-            with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-                files.extractall(folder, filter="data")
+        if kept:
+            archive = git("archive", "--format=zip", "-0", commit, "--", *kept)
+            with zipfile.ZipFile(io.BytesIO(archive)) as files:
+                files.extractall(folder)  # which makes no links and leaves no folder
         yield Base(Results(shown, Path(folder)), commit)

@@ -212,7 +212,11 @@ def write_header(file: BinaryIO, dtype: np.dtype[Any], length: int) -> None:
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
-    """A new folder to write to, which takes the place of `folder` once all is written."""
+    """A new folder to write to, which takes the place of `folder` once all is written.
+
+    Where `folder` is a link, that of what it leads to, perhaps on another disk.
+    """
+    folder = folder.resolve()
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

@@ -1,0 +1,52 @@
+"""When two branches meet: the commands of docs/sharing.md, from the merge to a clean review."""
+
+from pathlib import Path
+
+from tests.conftest import PROJECT, attempt, command, commit, edit_params, results, stages_run
+from workflow.storage import METRICS, SCORES
+
+
+def test_two_branches_that_each_changed_the_candidate(copy: Path, mirror: Path, home: Path):
+    here = (copy, mirror, home)
+    branches = {"one": {"model__units": 3}, "two": {"model__units": 5}}
+    made = {}
+    for branch, change in branches.items():
+        command(*here, f"git switch --quiet --create {branch} main")
+        edit_params(copy, **change)
+        command(*here, "dvc repro --quiet")
+        commit(*here)
+        made[branch] = results(copy)
+    command(*here, "git switch --quiet one")
+    command(*here, "dvc checkout --quiet")
+
+    merge = attempt(*here, "git merge two")
+    assert merge.returncode == 1
+    conflicts = command(*here, "git diff --name-only --diff-filter=U").split()
+    assert {"params.yaml", "dvc.lock", str(METRICS), str(SCORES)} <= {*conflicts}
+    for path in ("dvc.lock", str(METRICS), str(SCORES)):  # never two runs' lines in one file
+        assert command(*here, "git show", f"one:{path}") == (copy / path).read_text()
+
+    resolve_params(copy, mirror, home)
+    steps = after_the_merge()
+    ran = command(*here, "sh -ec", steps)
+    assert not any(stage.startswith("train") for stage in stages_run(ran))
+    assert results(copy) == made["two"]
+    assert "No accuracy changed." in command(*here, "python -m commands.review two")
+    assert "model.units" in command(*here, "python -m commands.review one~1")
+    assert command(*here, "git status --short") == ""
+
+
+def resolve_params(copy: Path, mirror: Path, home: Path) -> None:
+    """By hand, as ever: here, as branch two has it."""
+    assert "<<<<<<<" in (copy / "params.yaml").read_text()
+    command(copy, mirror, home, "git checkout --quiet --theirs -- params.yaml")
+
+
+def after_the_merge() -> str:
+    """What the page tells to do once params.yaml and the code are merged."""
+    page = (PROJECT / "docs/sharing.md").read_text("utf-8")
+    section = page.split("## When two branches meet")[1].split("\n## ")[0]
+    block = section.split("    # 2. results", 1)[1].split("\n\n")[0]
+    return "\n".join(line.strip() for line in ("# " + block).splitlines()).replace(
+        "git commit", "git commit --no-edit"
+    )

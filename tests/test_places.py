@@ -1,0 +1,131 @@
+"""The project where one does not expect it: behind links, in a larger repository, elsewhere."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PROJECT, attempt, call, command, refusal, results, stages_run
+from workflow.storage import whole_folder
+
+
+def test_a_folder_that_is_a_link_is_followed(tmp_path: Path):
+    link, disk = tmp_path / "data/multi_hot", tmp_path / "a disk/vectors"
+    (disk / "old").mkdir(parents=True)
+    link.parent.mkdir()
+    link.symlink_to("../a disk/vectors")
+    with whole_folder(link) as folder:
+        (folder / "new").write_text("")
+        assert (link / "old").exists()  # until all is written
+    assert link.is_symlink()
+    assert [path.name for path in disk.iterdir()] == ["new"]
+    assert [path.name for path in disk.parent.iterdir()] == ["vectors"]
+    disk.joinpath("new").unlink()
+    disk.rmdir()  # as DVC does before a stage
+    with whole_folder(link) as folder:
+        (folder / "newer").write_text("")
+    assert [path.name for path in disk.iterdir()] == ["newer"]
+
+
+def test_results_on_another_disk_stay_there_and_are_the_same(
+    copy: Path, repository: Path, tmp_path: Path, mirror: Path, home: Path
+):
+    for place in ("data/ngrams", "models/candidate"):
+        disk = tmp_path / "a disk" / place
+        disk.parent.mkdir(parents=True)
+        shutil.move(copy / place, disk)
+        (copy / place).symlink_to(disk)
+    stages = ("vectorize@ngrams", "train@candidate")
+    ran = command(copy, mirror, home, "dvc repro --force --single-item", *stages)
+    assert stages_run(ran) == sorted(stages)
+    assert (copy / "models/candidate").is_symlink()
+    assert (tmp_path / "a disk/models/candidate/seed-1.keras").exists()
+    for folder in (copy, tmp_path / "a disk"):
+        assert list(folder.rglob(".*.partial")) == []
+    shutil.copytree(copy, tmp_path / "a copy without links", symlinks=False)
+    assert results(tmp_path / "a copy without links") == results(repository)
+
+
+@pytest.mark.parametrize("place", ["data", "models", "errors", "exports", "review"])
+def test_git_ignores_a_link_in_the_place_of_an_ignored_folder(
+    place: str, copy: Path, tmp_path: Path, mirror: Path, home: Path
+):
+    shutil.rmtree(copy / place, ignore_errors=True)
+    (copy / place).symlink_to(tmp_path)
+    assert command(copy, mirror, home, "git status --short") == ""
+
+
+@pytest.mark.parametrize("folder", ["stages", "commands"])
+def test_a_script_that_is_started_as_a_file_names_the_command(folder: str, tmp_path: Path):
+    for path in sorted((PROJECT / folder).glob("*.py")):
+        if path.stem in ("__init__", "workflow"):
+            continue
+        ran = subprocess.run(
+            [sys.executable, str(path)], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 1
+        assert ran.stderr == f"error: in the project's folder: python -m {folder}.{path.stem}\n"
+
+
+@pytest.mark.parametrize("module", ["stages.compare", "stages.train", "commands.review"])
+def test_outside_the_project_a_stage_says_where_it_is_started(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    sentence = "error: params.yaml is not here: stages and commands are started in the project's "
+    assert refusal(module) in (
+        f"{sentence}folder",
+        "error: the workspace has no metrics/metrics.json; `dvc repro` of this version makes it",
+    )
+
+
+def test_the_project_below_the_root_of_a_repository(
+    repository: Path,
+    tmp_path: Path,
+    mirror: Path,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    """Every command that asks Git or DVC; the review has more of it in test_review.py."""
+    folder = tmp_path / "larger/a folder/imdb"
+    shutil.copytree(repository, folder)
+    shutil.rmtree(folder / ".git")
+    (folder / ".dvc/config").write_text("")
+    for line in (
+        "init --quiet",
+        "add --all",
+        "-c user.name=a -c user.email=a@b commit --quiet -m x",
+    ):
+        command(tmp_path / "larger", mirror, home, f"git {line}")
+    command(folder, mirror, home, "dvc init --subdir --force --quiet")
+    monkeypatch.chdir(folder)
+    call("commands.verify")
+    assert capsys.readouterr().out == "18 outputs are what dvc.lock says\n"
+    call("commands.sweep")
+    assert "No experiment to compare" in capsys.readouterr().out
+    call("commands.review", "HEAD")
+    assert "**No accuracy changed.**" in capsys.readouterr().out
+    dry = attempt(folder, mirror, home, "dvc repro --allow-missing --dry")
+    assert (dry.returncode, "Running stage" in dry.stdout) == (0, False)
+
+
+def test_a_checkout_of_another_user_gets_gits_reason_and_remedy(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As in a container; Git's own tests tell it so by this variable."""
+    monkeypatch.chdir(copy)
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("LANGUAGE", "de")
+    assert refusal("commands.review", "HEAD") == (
+        "error: this checkout belongs to another user, so that Git does not read it; if you trust "
+        f"it: `git config --global --add safe.directory '{copy}'`"
+    )
+
+
+def test_without_git_the_sentence_says_so(copy: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(copy)
+    monkeypatch.setenv("PATH", "")
+    assert refusal("commands.review", "HEAD") == "error: git is not on PATH: install Git"
