@@ -1,21 +1,33 @@
 """When two branches meet: the commands of docs/sharing.md, from the merge to a clean review."""
 
+import shutil
 from pathlib import Path
 
-from tests.conftest import PROJECT, attempt, command, commit, edit_params, results, stages_run
+from tests.conftest import (
+    PROJECT,
+    Experiment,
+    attempt,
+    command,
+    commit,
+    edit_params,
+    results,
+    stages_run,
+)
 from workflow.storage import METRICS, SCORES
 
 
-def test_two_branches_that_each_changed_the_candidate(copy: Path, mirror: Path, home: Path):
+def test_two_branches_that_each_changed_the_candidate(
+    experiment: Experiment, tmp_path: Path, mirror: Path, home: Path
+):
+    copy = Path(shutil.copytree(experiment.folder, tmp_path / "a copy"))
     here = (copy, mirror, home)
-    branches = {"one": {"model__units": 3}, "two": {"model__units": 5}}
-    made = {}
-    for branch, change in branches.items():
-        command(*here, f"git switch --quiet --create {branch} main")
-        edit_params(copy, **change)
-        command(*here, "dvc repro --quiet")
-        commit(*here)
-        made[branch] = results(copy)
+    command(*here, "git switch --quiet --create one")
+    commit(*here)
+    command(*here, "git switch --quiet --create two main")
+    edit_params(copy, model__dropout=0.5)
+    command(*here, "dvc repro --quiet")
+    commit(*here)
+    made_by_two = results(copy)
     command(*here, "git switch --quiet one")
     command(*here, "dvc checkout --quiet")
 
@@ -30,9 +42,9 @@ def test_two_branches_that_each_changed_the_candidate(copy: Path, mirror: Path, 
     steps = after_the_merge()
     ran = command(*here, "sh -ec", steps)
     assert not any(stage.startswith("train") for stage in stages_run(ran))
-    assert results(copy) == made["two"]
+    assert results(copy) == made_by_two
     assert "No accuracy changed." in command(*here, "python -m commands.review two")
-    assert "model.units" in command(*here, "python -m commands.review one~1")
+    assert "model.dropout" in command(*here, "python -m commands.review one~1")
     assert command(*here, "git status --short") == ""
 
 
