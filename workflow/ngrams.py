@@ -7,13 +7,16 @@ An n-gram has a number, its column + 1; that of no words has the number 0. Its k
 for any length: its prefix's number << WORD_BITS | its last word.
 """
 
+import os
 import tempfile
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -23,6 +26,7 @@ from workflow.params import Weights
 from workflow.storage import Reviews
 
 Integers = NDArray[np.int64]
+Result = TypeVar("Result")
 
 # A key and a number of reviews are packed into the 63 bits of an int64 that is not negative: NumPy
 # sorts one array of integers many times faster than it finds the order of two.
@@ -34,6 +38,8 @@ MOST_COLUMNS = (1 << (63 - WORD_BITS - COUNT_BITS)) - 1
 COUNTED = 1 << 12  # reviews
 ENCODED = 1 << 7  # reviews
 MERGED = 1 << 17  # n-grams, about
+
+WORKERS = min(4, os.cpu_count() or 1)  # each has a block in memory
 
 SAMPLED = 1 << 8  # one n-gram in so many is looked at to divide them into parts of size MERGED
 
@@ -102,20 +108,23 @@ class NGrams:
         """
         # row * columns + column, which is sorted with the bits of a weight, may have 31 bits.
         size = min(ENCODED, (1 << 31) // max(1, len(self)))
-        for block in reviews.blocks(size):
-            words, rows = separated(block)
-            # Floats above 0 are in the order of their bits, so that the largest is sorted last.
-            bits = weights_of_words(block, weights).view(np.uint32)
-            cells = rows * len(self) << 32 | np.insert(bits, block.offsets[1:], 0)
-            found = islice(self.occurrences(words), 1, None)
-            packed = np.concatenate([NONE, *(cells[at] + (i - 1 << 32) for at, i in found)])
-            packed.sort()
-            packed = packed[last_of_each(packed >> 32)]
-            largest = packed.astype(np.uint32).view(np.float32)  # of its 64 bits, the lower 32
-            first_cells = np.arange(len(block) + 1) * len(self)
-            offsets = np.searchsorted(packed >> 32, first_cells)
-            columns = (packed >> 32) - np.repeat(first_cells[:-1], np.diff(offsets))
-            yield Reviews(columns.astype(np.uint32), offsets, block.labels, largest)
+        return side_by_side(partial(self.encode_block, weights=weights), reviews.blocks(size))
+
+    def encode_block(self, block: Reviews, weights: Weights) -> Reviews:
+        """Few reviews, as `encode` has them."""
+        words, rows = separated(block)
+        # Floats above 0 are in the order of their bits, so that the largest is sorted last.
+        bits = weights_of_words(block, weights).view(np.uint32)
+        cells = rows * len(self) << 32 | np.insert(bits, block.offsets[1:], 0)
+        found = islice(self.occurrences(words), 1, None)
+        packed = np.concatenate([NONE, *(cells[at] + (i - 1 << 32) for at, i in found)])
+        packed.sort()
+        packed = packed[last_of_each(packed >> 32)]
+        largest = packed.astype(np.uint32).view(np.float32)  # of its 64 bits, the lower 32
+        first_cells = np.arange(len(block) + 1) * len(self)
+        offsets = np.searchsorted(packed >> 32, first_cells)
+        columns = (packed >> 32) - np.repeat(first_cells[:-1], np.diff(offsets))
+        return Reviews(columns.astype(np.uint32), offsets, block.labels, largest)
 
     def occurrences(self, words: Integers) -> Iterator[tuple[Integers, Integers]]:
         """For n = 0, 1, …: where in `words` an n-gram begins, ascending, and its number."""
@@ -150,8 +159,8 @@ def find(
     for n in range(largest_n):
         with tempfile.TemporaryFile() as file:
             ends = [0]
-            for block in reviews.blocks(COUNTED):
-                run = count(block, ngrams, n)
+            counted = partial(count, ngrams=ngrams, n=n)
+            for run in side_by_side(counted, reviews.blocks(COUNTED)):
                 run.tofile(file)
                 ends.append(ends[-1] + len(run))
             if ends[-1] == 0:  # which cannot be mapped
@@ -212,6 +221,21 @@ def merge(runs: list[Integers], fewest: int) -> Iterator[tuple[Integers, Integer
         counts = np.diff(sums, prepend=0)
         enough = np.flatnonzero(counts >= fewest)
         yield keys[last[enough]], counts[enough]
+
+
+def side_by_side(task: Callable[[Reviews], Result], blocks: Iterator[Reviews]) -> Iterator[Result]:
+    """`task` of each block, in their order, WORKERS at once.
+
+    In threads: sorts and look-ups, which take most of the time, let others run.
+    """
+    with ThreadPoolExecutor(WORKERS) as pool:
+        begun: deque[Future[Result]] = deque()
+        for block in blocks:
+            begun.append(pool.submit(task, block))
+            if len(begun) > WORKERS:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
 
 
 def separated(reviews: Reviews) -> tuple[Integers, Integers]:
