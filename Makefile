@@ -23,16 +23,12 @@ setup: .venv/installed  ## what the pipeline and the commands need
 
 setup-dev: .venv/installed-dev  ## and what the tests, a Dask cluster and remotes need
 
-# pip works from outside the environment: Debian's Python has no ensurepip to put it inside. What
-# project.pth names is found from every folder, and for `python stages/train.py` too.
-PTH := import os, pathlib, sysconfig; \
-	pathlib.Path(sysconfig.get_path("purelib"), "project.pth").write_text(os.getcwd())
+# pip works from outside the environment: Debian's Python has no ensurepip to put it inside.
 .venv/installed: requirements.txt
 	$(if $(PYTHON),,$(NO_PYTHON))
 	rm -rf .venv
 	"$(PYTHON)" -m venv --without-pip .venv
 	$(PIP) -r requirements.txt
-	.venv/bin/python -c '$(PTH)'
 	touch $@
 
 .venv/installed-dev: .venv/installed requirements-dev.txt

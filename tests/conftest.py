@@ -261,7 +261,7 @@ def experiment(shared: Path, repository: Path, mirror: Path, home: Path) -> Expe
     with locked(shared):
         if not folder.exists():
             begun = Path(shutil.copytree(repository, folder.with_name("begun")))
-            change = "dvc exp run -S model.dropout=0.9 -S model.epochs=1"
+            change = "dvc exp run --name one -S model.dropout=0.9 -S model.epochs=1"
             (begun / "output").write_text(command(begun, mirror, home, change))
             begun.rename(folder)
     return Experiment(folder, (folder / "output").read_text())

@@ -1,8 +1,13 @@
 """What params.yaml may say, and the line that answers what it may not."""
 
+import functools
+import operator
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.utils.serialize import modify_yaml
 
 from tests.conftest import PROJECT, edit_params
 from workflow.errors import InputError
@@ -132,3 +137,26 @@ def test_the_names_are_those_of_keras():
     table = optimizers.get.__globals__["ALL_OBJECTS_DICT"]
     wrappers = {"optimizer", "lossscaleoptimizer", "multioptimizer", "optimizermap"}
     assert set(OPTIMIZERS) == set(table) - wrappers
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("model.dropout", 0.5),
+        ("variants.candidate.features", "multi_hot"),
+        ("features.ngrams.most_columns", 1000),
+        ("train.seeds", 3),
+        ("data.csv.path", "my reviews.csv"),
+    ],
+)
+def test_an_experiment_changes_one_line_of_the_committed_file(key: str, value: Any, tmp_path: Path):
+    """It is in the style that DVC writes."""
+    path = Path(shutil.copy(PROJECT / "params.yaml", tmp_path))
+    before = path.read_text("utf-8").splitlines()
+    with modify_yaml(path) as params:
+        *parents, last = key.split(".")
+        functools.reduce(operator.getitem, parents, params)[last] = value
+    after = path.read_text("utf-8").splitlines()
+    changed = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
+    assert len(changed) == 1
+    assert str(value) in changed[0][1]

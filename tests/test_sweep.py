@@ -4,6 +4,7 @@ What DVC keeps of an experiment is in Git, so most of them are made here with Gi
 """
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import call, command, edit_params, refusal
+from tests.conftest import Experiment, call, command, edit_params, refusal
 from tests.test_gain import REVIEWS, draw_margins, most, shaken, train
 from tests.test_review import DATA, commit_all, make_project, write_variant
 from workflow.gain import Difference, difference, luck, verdicts
@@ -265,15 +266,18 @@ def test_the_luck_of_one_is_none_and_of_nothing_is_not_known():
 # --- with DVC -------------------------------------------------------------------------------------
 
 
-def test_experiments_that_dvc_has_run_are_listed(copy: Path, mirror: Path, home: Path):
-    for name, change in {"a": "model.dropout=0.9", "b": "model.epochs=1"}.items():
-        command(copy, mirror, home, f"dvc exp run --name {name} -S {change}")
+def test_experiments_that_dvc_has_run_are_listed(
+    experiment: Experiment, tmp_path: Path, mirror: Path, home: Path
+):
+    copy = Path(shutil.copytree(experiment.folder, tmp_path / "a copy"))
+    command(copy, mirror, home, "git reset --hard --quiet")
+    command(copy, mirror, home, "dvc exp run --name two -S baselines.single.units=5")
     command(copy, mirror, home, "dvc exp run --queue --name waits -S model.dropout=0.1")
     report = json.loads(command(copy, mirror, home, "python -m commands.sweep HEAD --json"))
     rows = report["experiments"]
     assert {row["experiment"] for row in rows} | report["not_compared"].keys() == {
-        "a",
-        "b",
+        "one",
+        "two",
         "waits",
     }
     assert rows == sorted(rows, key=lambda row: row["mean"], reverse=True)

@@ -5,7 +5,9 @@ import itertools
 import resource
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 import keras
 import numpy as np
@@ -137,6 +139,97 @@ def test_steps_of_adam_are_kerass():
     for a, b, c in zip(ours.get_weights(), kerass.get_weights(), before, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
         assert abs(a - c).max() > 0.05
+
+
+@pytest.mark.parametrize("naive_bayes", [False, True])
+@pytest.mark.parametrize("layers", [[], [Layer()]], ids=["logistic", "hidden"])
+@pytest.mark.parametrize("name", ["adam", "adagrad"])
+def test_a_lazy_step_is_the_dense_formula_on_the_rows_of_the_batch(
+    name: str,
+    layers: list[Layer],
+    naive_bayes: bool,  # noqa: FBT001 - pytest passes it by name
+):
+    """And the other rows, with what the optimizer remembers of them, stay as they are."""
+    reviews, rate = make_reviews(80), 0.05
+    scale = network.log_count_ratios(reviews, NUM_WORDS) if naive_bayes else None
+    recipe = make_recipe(
+        optimizer=name, layers=layers, lazy=True, naive_bayes=naive_bayes, learning_rate=rate
+    )
+    model = network.build(recipe, NUM_WORDS, 1, scale)
+    kernel = model.layers[0].kernel.numpy().astype(np.float64)
+    memories = [np.zeros_like(kernel), np.zeros_like(kernel)]
+    memories[0] += model.optimizer.initial_accumulator_value if name == "adagrad" else 0
+    seen = np.zeros(NUM_WORDS, dtype=bool)
+    for step in range(1, 6):
+        batch = reviews.between(2 * step, 2 * step + 2)  # a dozen of the 40 columns
+        rows = np.unique(batch.values)
+        slope = dense_gradient(model, batch, scale)[rows]
+        if name == "adam":
+            mean = memories[0][rows] = 0.9 * memories[0][rows] + 0.1 * slope
+            square = memories[1][rows] = 0.999 * memories[1][rows] + 0.001 * slope**2
+            # As Kingma and Ba (2015) have it just before section 2.1, and Keras too.
+            now = rate * (1 - 0.999**step) ** 0.5 / (1 - 0.9**step)
+            kernel[rows] -= now * mean / (np.sqrt(square) + 1e-7)
+        else:
+            total = memories[0][rows] = memories[0][rows] + slope**2
+            kernel[rows] -= rate * slope / np.sqrt(total + 1e-7)
+        ((inputs, labels),) = network.batches(batch, NUM_WORDS, 2)
+        model.train_step((inputs, labels))
+        np.testing.assert_allclose(model.layers[0].kernel, kernel, rtol=1e-4, atol=1e-6)
+        seen[rows] = True
+    assert 0 < seen.sum() < NUM_WORDS
+    fresh = network.build(recipe, NUM_WORDS, 1, scale).layers[0].kernel.numpy()
+    moved = (model.layers[0].kernel.numpy() != fresh).any(axis=1)
+    np.testing.assert_array_equal(moved, seen)
+
+
+def dense_gradient(model: keras.Sequential, batch: Reviews, scale: Any) -> Any:
+    """Of the loss with respect to the first kernel, as NumPy multiplies: (columns, units)."""
+    inputs = dense(batch) * (1 if scale is None else scale)
+    outputs = tf.constant(inputs @ model.layers[0].kernel.numpy()) + model.layers[0].bias
+    with tf.GradientTape() as tape:
+        tape.watch(outputs)
+        after = model.layers[0].activation(outputs)
+        for layer in model.layers[1:]:
+            after = layer(after)
+        loss = model.compute_loss(y=batch.labels[:, None].astype(np.float32), y_pred=after)
+    return inputs.T @ tape.gradient(loss, outputs).numpy()
+
+
+def test_the_scale_is_the_naive_bayes_log_count_ratio():
+    """Of four reviews, counted by hand: column 0 in both positive ones, column 3 in none."""
+    rows = [[0, 1], [0, 2], [1, 2], [2]]
+    reviews = Reviews(
+        np.concatenate(rows).astype(np.uint8),
+        np.cumsum([0, *map(len, rows)]),
+        np.array([1, 1, 0, 0], np.uint8),
+    )
+    positive, negative = np.array([3, 2, 2, 1]) / 8, np.array([1, 2, 3, 1]) / 7
+    expected = np.log(positive / negative) / 450**0.5
+    expected[3] = 0
+    np.testing.assert_allclose(network.log_count_ratios(reviews, 4), expected, rtol=1e-6)
+
+
+def test_the_scale_knows_the_labels_of_what_a_fit_trains_on_alone():
+    """Not those of the validation reviews; a refit, on all of them, has another scale."""
+    recipe = make_recipe(naive_bayes=True, layers=[], refit=True, epochs=1)
+    data, scales = make_data(), []
+    flipped = data.training.labels.copy()
+    flipped[: data.validation_reviews] ^= 1
+    ratios = network.log_count_ratios
+
+    def noted(reviews: Reviews, columns: int) -> Any:
+        scales.append(ratios(reviews, columns))
+        return scales[-1]
+
+    with mock.patch.object(network, "log_count_ratios", noted):
+        training.train(recipe, data, 1)
+        training.train(recipe, data._replace(training=replace(data.training, labels=flipped)), 1)
+    first, refit, first_flipped, refit_flipped = scales
+    np.testing.assert_array_equal(first, first_flipped)
+    np.testing.assert_array_equal(first, ratios(make_reviews(50), NUM_WORDS))
+    np.testing.assert_array_equal(refit, ratios(data.training, NUM_WORDS))
+    assert (refit != refit_flipped).any()
 
 
 def test_no_step_of_training_makes_the_reviews_dense():

@@ -216,7 +216,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
     Where `folder` is a link, that of what it leads to, perhaps on another disk.
     """
-    folder = folder.resolve()
+    folder = folder.resolve() if folder.is_symlink() else folder
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
