@@ -8,7 +8,7 @@ NO_PYTHON = $(error Python 3.11, 3.12 or 3.13 is needed: TensorFlow has wheels f
 ACTIVATE := . .venv/bin/activate
 PIP = "$(PYTHON)" -m pip --python .venv/bin/python install --quiet --require-hashes
 
-.PHONY: run test setup setup-dev readme check-lock review sweep verify faults lock remote bench optimism rounding
+.PHONY: run test setup setup-dev readme check-lock review sweep verify faults lock remote bench optimism claims rounding
 .PHONY: predict decode export errors
 
 run: setup  ## the pipeline
@@ -51,6 +51,9 @@ bench: setup-dev  ## the notebook's way against this one: benchmarks/results.md,
 
 optimism: setup-dev  ## validation against test accuracy, and reviews of one film: benchmarks/optimism.md
 	$(ACTIVATE) && python -m benchmarks.optimism
+
+claims: setup-dev  ## the notebook's choices one at a time, and more data: benchmarks/claims.md
+	$(ACTIVATE) && python -m benchmarks.claims
 
 rounding: setup-dev  ## how far another order of sums moves the metrics: benchmarks/rounding.md
 	$(ACTIVATE) && python -m benchmarks.rounding

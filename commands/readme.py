@@ -1,8 +1,8 @@
 """Bring the figures of README.md and docs/ up to date with the results: `make readme`.
 
 usage   python -m commands.readme [EXPERIMENT]
-reads   params.yaml, metrics/, plots/history/, docs/*.csv, benchmarks/{results,rounding}.md; of an
-        experiment, if one is named, also what DVC and the review say of it against HEAD
+reads   params.yaml, metrics/, plots/history/, docs/*.csv, benchmarks/*.md; of an experiment,
+        if one is named, also what DVC and the review say of it against HEAD
 writes  README.md, MODEL_CARD.md, docs/*.md: the text between `<!-- NAME -->` and `<!-- /NAME -->`
 
 The experiment that README.md shows is made by
@@ -46,8 +46,7 @@ class Sources(NamedTuple):
     correct: dict[str, Correct]
     figures: pd.DataFrame
     conclusions: pd.DataFrame
-    benchmark: str
-    rounding: str
+    benchmarks: dict[str, list[str]]  # the paragraphs of benchmarks/*.md, tables among them
     card: model_card.Card
     metrics_diff: str | None = None  # of an experiment; None: what a page shows stays
     review: str | None = None
@@ -66,8 +65,10 @@ def read_sources(folder: Path = Path()) -> Sources:
         {name: read_correct(folder / CORRECT / f"{name}.npz") for name in names},
         pd.read_csv(folder / FIGURES),
         pd.read_csv(folder / CONCLUSIONS, keep_default_na=False),
-        (folder / "benchmarks/results.md").read_text("utf-8"),
-        (folder / "benchmarks/rounding.md").read_text("utf-8"),
+        {
+            page.stem: page.read_text("utf-8").strip().split("\n\n")
+            for page in (folder / "benchmarks").glob("*.md")
+        },
         model_card.read_card(folder),
     )
 
@@ -216,6 +217,10 @@ def with_example(sources: Sources, experiment: str) -> Sources:
     return sources._replace(metrics_diff=f"```\n{printed}\n```", review=accuracy_table(report))
 
 
+def tables(paragraphs: list[str]) -> list[str]:
+    return [paragraph for paragraph in paragraphs if paragraph.startswith("|")]
+
+
 BLOCKS: dict[str, Callable[[Sources], str | None]] = {
     "results": results,
     "stopping": stopping,
@@ -223,8 +228,16 @@ BLOCKS: dict[str, Callable[[Sources], str | None]] = {
     "figures": lambda of: table("of|notebook|where|here|one more run|", figures(of)),
     "conclusions": lambda of: table("claim|notebook|here|", conclusions(of)),
     "in_short": in_short,
-    "benchmark": lambda of: next(p for p in of.benchmark.split("\n\n") if p[0] == "|"),
-    "rounding": lambda of: of.rounding.split("\n\n", maxsplit=1)[0],
+    "benchmark": lambda of: tables(of.benchmarks["results"])[0],
+    "bounds": lambda of: tables(of.benchmarks["results"])[1],
+    "rivals": lambda of: tables(of.benchmarks["rivals"])[0],
+    "rounding": lambda of: of.benchmarks["rounding"][0],
+    "one_change": lambda of: of.benchmarks["claims"][0],
+    "more_data": lambda of: "\n\n".join(of.benchmarks["claims"][1:3]),
+    "optimism": lambda of: "\n\n".join(
+        [of.benchmarks["optimism"][0], tables(of.benchmarks["optimism"])[0]]
+    ),
+    "neighbours": lambda of: tables(of.benchmarks["optimism"])[1],
     "metrics_diff": lambda of: of.metrics_diff,
     "review": lambda of: of.review,
     "card_data": lambda of: model_card.data(of.card),

@@ -76,15 +76,11 @@ def with_start(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def flatten(reviews: Sequence[Any], labels: NDArray[Any]) -> Reviews:
-    """Lists of ranks as one flat array with offsets.
+    """Lists of ranks, which `check_lists` knows, as one flat array with offsets.
 
     Raises:
-        ValueError, TypeError: a list, a rank or a label is not one, or their numbers differ.
+        ValueError: a rank is out of range, a label is not one, or their numbers differ.
     """
-    check_types(list, reviews)
-    if (number := sum(map(len, reviews))) > MOST_WORDS:
-        raise ValueError(f"{number:,} words are more than {MOST_WORDS:,}")
-    check_types(int, itertools.chain.from_iterable(reviews))
     flat = flat_array("I")
     try:
         for review in reviews:
@@ -93,6 +89,14 @@ def flatten(reviews: Sequence[Any], labels: NDArray[Any]) -> Reviews:
         raise ValueError("a rank is negative or has more than 32 bits") from None
     offsets = with_start(np.array([*map(len, reviews)], np.int64))
     return Reviews(np.frombuffer(flat, np.uint32), offsets, check_labels(labels, len(reviews)))
+
+
+def check_lists(reviews: Sequence[Any]) -> None:
+    """ValueError or TypeError if they are anything but lists of integers, not too long."""
+    check_types(list, reviews)
+    if (number := sum(map(len, reviews))) > MOST_WORDS:
+        raise ValueError(f"{number:,} words are more than {MOST_WORDS:,}")
+    check_types(int, itertools.chain.from_iterable(reviews))
 
 
 def check_labels(labels: NDArray[Any], number: int) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from workflow.errors import reading
 from workflow.params import Data
-from workflow.sources.corpus import Corpus, flatten, make_corpus
+from workflow.sources.corpus import Corpus, check_lists, flatten, make_corpus
 from workflow.sources.fetch import LARGEST_FILE, find
 
 LABEL = "the archive of keras.datasets.imdb"
@@ -106,7 +106,7 @@ def read_member(archive: zipfile.ZipFile, name: str) -> io.BytesIO:
 
 
 def read_lists(npy: io.BytesIO) -> list[Any]:
-    """The items of an array of objects in a .npy file."""
+    """The items of an array of objects in a .npy file, which are lists of integers."""
     if np.lib.format.read_magic(npy) != (1, 0):
         raise ValueError("not version 1.0 of the .npy format")
     shape, _, dtype = np.lib.format.read_array_header_1_0(npy)
@@ -115,4 +115,5 @@ def read_lists(npy: io.BytesIO) -> list[Any]:
     items = ListUnpickler(npy).load()
     if shape != (len(items),):
         raise ValueError(f"an array of shape {shape} has {len(items)} items")
+    check_lists(items)
     return items
