@@ -32,7 +32,7 @@ FIGURE = RESULTS.with_name("training_size.png")
 FROM, TO = "book", "single"
 GROWN = "single", "candidate"
 SHARES = 0.25, 0.5, 0.75, 1.0
-LAST, BEST = "last epoch", "epoch of the lowest validation loss"
+LAST, BEST = "last epoch", "best epoch"  # the one with the lowest validation loss
 
 
 class Outcome(NamedTuple):
@@ -118,7 +118,7 @@ def draw(curves: dict[str, dict[int, Any]], seeds: int) -> None:
     axis.set_ylabel("validation accuracy")
     axis.yaxis.set_major_formatter(figures.percent)
     axis.grid()
-    axis.legend(loc="center right")
+    axis.legend(loc="upper left")
     more = "More reviews to train on give a better network"
     axis.set_title(f"{more}: mean and range of {figures.number_of(seeds)}", loc="left", fontsize=12)
     figure.savefig(FIGURE, dpi=100, metadata={"Software": None})
