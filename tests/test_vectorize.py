@@ -88,6 +88,16 @@ def test_more_words_than_the_vocabulary_are_refused(workspace):
     assert not (workspace / "data/multi_hot").exists()
 
 
+def test_no_ngram_in_enough_reviews_is_a_sentence(workspace):
+    call("stages.download")
+    edit_params(workspace, features__ngrams__fewest_reviews=61)
+    assert refusal("stages.vectorize", "ngrams") == (
+        "error: params.yaml: features.ngrams.fewest_reviews: 61: no n-gram is in so many of the 60 "
+        "training reviews"
+    )
+    assert not (workspace / "data/ngrams").exists()
+
+
 @pytest.mark.parametrize("arguments", [[], ["bag"]], ids=len)
 def test_features_that_are_none_are_refused(workspace, arguments: list[str]):
     assert "is no feature set; there are multi_hot, ngrams" in refusal(
