@@ -231,6 +231,7 @@ BLOCKS: dict[str, Callable[[Sources], str | None]] = {
     "benchmark": lambda of: tables(of.benchmarks["results"])[0],
     "bounds": lambda of: tables(of.benchmarks["results"])[1],
     "rivals": lambda of: tables(of.benchmarks["rivals"])[0],
+    "own": lambda of: next(p for p in of.benchmarks["results"] if p.startswith("Source csv")),
     "rounding": lambda of: of.benchmarks["rounding"][0],
     "one_change": lambda of: of.benchmarks["claims"][0],
     "more_data": lambda of: "\n\n".join(of.benchmarks["claims"][1:3]),
