@@ -21,11 +21,11 @@ import pandas as pd
 from scipy import special
 from tabulate import tabulate
 
-from commands.review import accuracy_table, compare_sides
 from workflow import model_card
 from workflow.block import read_yaml
 from workflow.errors import run
 from workflow.gain import CANNOT_TELL, LEVEL, difference, holm, verdicts
+from workflow.report import accuracy_table, compare_sides
 from workflow.results import Correct, read_correct
 from workflow.revisions import git, revision
 from workflow.seeds import spread

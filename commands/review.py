@@ -20,63 +20,24 @@ from typing import Any
 import orjson
 
 from workflow.errors import run
-from workflow.gain import CANNOT_TELL, LEVEL, difference_of_means, holm, luck, verdicts
+from workflow.gain import CANNOT_TELL, LEVEL, difference_of_means, holm
 from workflow.params import load_params
 from workflow.report import (
     OPTIONS,
-    POINTS,
-    ROUNDED,
+    accuracy_table,
     changed_code,
     changed_params,
-    changes,
+    compare_sides,
     interval,
     luck_of_many,
     made_alike,
-    points,
     table,
-    verdict,
 )
 from workflow.revisions import Results, experiments, git, revision
-from workflow.storage import HELD_OUT, whole_folder
+from workflow.storage import whole_folder
 
 REVIEW = Path("review")
 LOSS = {"loss", "kernel_l1", "kernel_l2", "activity_l1", "activity_l2", "layers"}
-
-
-def compare_sides(
-    base: Results, ours: Results, alike: set[str], smallest: float, tried: int = 1
-) -> dict[str, Any]:
-    """A row for each split and variant whose accuracy changed, and what to know about them.
-
-    A variant that is made `alike` has none where rounding explains its change.
-    """
-    rows: list[dict[str, Any]] = []
-    notes: list[str] = []
-    found = {split: changes(base, ours, split) for split in HELD_OUT}
-    moved: dict[str, float] = {}
-    for changed, _ in found.values():
-        for variant in alike & changed.keys():
-            moved[variant] = max(moved.get(variant, 0.0), abs(changed[variant].difference.mean))
-    rounded = {variant: by for variant, by in sorted(moved.items()) if by < ROUNDED}
-    for split, (changed, of_split) in found.items():
-        for variant in rounded:
-            changed.pop(variant, None)
-        differences = {variant: change.difference for variant, change in changed.items()}
-        words = verdicts(differences, smallest, tried)
-        rows += [
-            {"variant": variant, "split": split, "verdict": words[variant]}
-            | change.row(smallest, tried)
-            for variant, change in changed.items()
-        ]
-        notes += of_split
-    decide = [change.difference for change in found["validation"][0].values()]
-    by_luck = luck(decide, tried)
-    return {
-        "accuracy": rows,
-        "notes": list(dict.fromkeys(notes)),
-        "luck": by_luck,
-        "rounded": rounded,
-    }
 
 
 def changed_metrics(
@@ -218,20 +179,6 @@ def footnote(report: dict[str, Any]) -> str:
         f"apart; `{CANNOT_TELL}`: cannot tell, and with how many seeds one probably could. About "
         "5% of reviews in which nothing changed call some variant different (Holm)."
     )
-
-
-def accuracy_table(report: dict[str, Any]) -> str:
-    rows = [
-        [
-            f"`{r['variant']}`",
-            r["split"],
-            *(f"{r[side]:.4f}" for side in ("before", "after")),
-            *points(r),
-            verdict(r),
-        ]
-        for r in report["accuracy"]
-    ]
-    return table(["variant", "split", report["base"], "here", *POINTS, "verdict"], rows)
 
 
 def main() -> None:

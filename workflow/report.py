@@ -9,8 +9,9 @@ import orjson
 from ruamel.yaml import YAML
 from tabulate import tabulate
 
-from workflow.gain import CANNOT_TELL, Difference, difference, enough_seeds
+from workflow.gain import CANNOT_TELL, Difference, difference, enough_seeds, luck, verdicts
 from workflow.revisions import Results, git
+from workflow.storage import HELD_OUT
 
 MAKERS = {"download", "vectorize", "train", "evaluate", "all"}  # of what a variant gets right
 ROUNDED = 0.001  # in accuracy: more than benchmarks/rounding.md has
@@ -56,6 +57,42 @@ def changes(base: Results, ours: Results, split: str) -> tuple[dict[str, Change]
     return found, notes
 
 
+def compare_sides(
+    base: Results, ours: Results, alike: set[str], smallest: float, tried: int = 1
+) -> dict[str, Any]:
+    """A row for each split and variant whose accuracy changed, and what to know about them.
+
+    A variant that is made `alike` has none where rounding explains its change.
+    """
+    rows: list[dict[str, Any]] = []
+    notes: list[str] = []
+    found = {split: changes(base, ours, split) for split in HELD_OUT}
+    moved: dict[str, float] = {}
+    for changed, _ in found.values():
+        for variant in alike & changed.keys():
+            moved[variant] = max(moved.get(variant, 0.0), abs(changed[variant].difference.mean))
+    rounded = {variant: by for variant, by in sorted(moved.items()) if by < ROUNDED}
+    for split, (changed, of_split) in found.items():
+        for variant in rounded:
+            changed.pop(variant, None)
+        differences = {variant: change.difference for variant, change in changed.items()}
+        words = verdicts(differences, smallest, tried)
+        rows += [
+            {"variant": variant, "split": split, "verdict": words[variant]}
+            | change.row(smallest, tried)
+            for variant, change in changed.items()
+        ]
+        notes += of_split
+    decide = [change.difference for change in found["validation"][0].values()]
+    by_luck = luck(decide, tried)
+    return {
+        "accuracy": rows,
+        "notes": list(dict.fromkeys(notes)),
+        "luck": by_luck,
+        "rounded": rounded,
+    }
+
+
 def made_alike(base: Results, ours: Results, code: dict[str, list[str]]) -> set[str]:
     """The variants that the same code made from the same parameters and data, on another machine
     perhaps: `code` is what `changed_code` says.
@@ -97,6 +134,20 @@ def changed_code(*sides: str) -> dict[str, list[str]]:
     }
     uses |= {path: ["all"] for path in ("requirements.txt", "dvc.yaml") if path in changed}
     return {path: names for path, names in uses.items() if names}
+
+
+def accuracy_table(report: dict[str, Any]) -> str:
+    rows = [
+        [
+            f"`{r['variant']}`",
+            r["split"],
+            *(f"{r[side]:.4f}" for side in ("before", "after")),
+            *points(r),
+            verdict(r),
+        ]
+        for r in report["accuracy"]
+    ]
+    return table(["variant", "split", report["base"], "here", *POINTS, "verdict"], rows)
 
 
 def verdict(row: dict[str, Any]) -> str:
