@@ -40,8 +40,8 @@ lock:  ## new pins from pyproject.toml, the second file a superset of the first;
 	$(COMPILE) --upgrade --output-file requirements.txt
 	$(COMPILE) --all-extras --constraint requirements.txt --output-file requirements-dev.txt
 
-faults: setup-dev  ## every stage killed in every way, and the queue, for real; 6 minutes
-	$(ACTIVATE) && pytest -m faults
+faults: setup-dev  ## every stage killed in every way, and the queue, for real; 5 minutes
+	$(ACTIVATE) && pytest -m faults --dist load
 
 verify: setup  ## are the results, here and in DVC's cache, what dvc.lock says? reads every byte
 	@$(ACTIVATE) && python -m commands.verify
