@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dvc.utils.serialize import modify_yaml
+from dvc.utils.hydra import apply_overrides
+from ruamel.yaml import YAML
 
 from tests.conftest import PROJECT, edit_params
 from workflow.errors import InputError
@@ -153,13 +154,20 @@ def test_the_names_are_those_of_keras():
     ],
 )
 def test_an_experiment_changes_one_line_of_the_committed_file(key: str, value: Any, tmp_path: Path):
-    """It is in the style that DVC writes."""
+    """It is in the style that `dvc exp run -S` writes: this is the function that does."""
     path = Path(shutil.copy(PROJECT / "params.yaml", tmp_path))
     before = path.read_text("utf-8").splitlines()
-    with modify_yaml(path) as params:
-        *parents, last = key.split(".")
-        functools.reduce(operator.getitem, parents, params)[last] = value
+    apply_overrides(path, [f"{key}={value}"])
     after = path.read_text("utf-8").splitlines()
     changed = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
     assert len(changed) == 1
     assert str(value) in changed[0][1]
+
+
+@pytest.mark.parametrize("key", ["data.sources", "data.keras.archive_sha256", "model.layers"])
+def test_an_experiment_may_empty_a_list(key: str, tmp_path: Path):
+    """A comment beside the key would stay where the list began, in its way."""
+    path = Path(shutil.copy(PROJECT / "params.yaml", tmp_path))
+    apply_overrides(path, [f"{key}=[]"])
+    params = YAML(typ="safe", pure=True).load(path)
+    assert functools.reduce(operator.getitem, key.split("."), params) == []
