@@ -220,7 +220,8 @@ def test_hostile_parameters(tmp_path, content: str, reason: str):
 )
 def test_values_that_cannot_be_run(tmp_path, key: str, value: Any, answer: str):
     """In the place of the first such key in the file."""
-    text, found = re.subn(rf"(?m)^( *{key}): .*$", rf"\1: {value}", REAL.decode(), count=1)
+    old = rf"(?m)^( *{key}):.*\n(?: *- .*\n)*"
+    text, found = re.subn(old, rf"\1: {value}\n", REAL.decode(), count=1)
     assert found
     with pytest.raises(InputError, match=answer):
         load_bytes(tmp_path, text.encode())
