@@ -42,7 +42,8 @@ def finished(chart: Any, height: int) -> dict[str, Any]:
 def rates(table: pd.DataFrame, overall: float) -> dict[str, Any]:
     """A bar for each group, with its interval; a dashed line where all reviews together are."""
     room = alt.Scale(domain=[0, 1.5 * max(table["high"].max(), overall)])  # for the numbers
-    axis = alt.Axis(format="~%", grid=False, tickCount=5)
+    possible = "datum.value <= 1 ? datum.label : ''"
+    axis = alt.Axis(format="~%", grid=False, tickCount=5, labelExpr=possible)
     base = alt.Chart(table).encode(
         y=alt.Y("group:N", sort=None, title=None, axis=alt.Axis(domain=False, ticks=False)),
         tooltip=[
