@@ -122,6 +122,7 @@ def explained(predictor: "Predictor", answers: Answers, number: int, text: str) 
     """
     words = text.split(" ")
     of_seeds = answers.of_seeds[:, number]
+    lowest, highest = float(of_seeds.min()), float(of_seeds.max())
     again = predictor.predict([text])[:, 0]
     if len(again) != len(of_seeds) or not np.allclose(again, of_seeds, atol=TOLERANCE):
         raise InputError(
@@ -133,7 +134,7 @@ def explained(predictor: "Predictor", answers: Answers, number: int, text: str) 
         "number": number,
         "label": CLASSES[int(answers.labels[number])],
         "called": CLASSES[int(not answers.labels[number])],
-        "chances": " to ".join(dict.fromkeys(map(chance, (of_seeds.min(), of_seeds.max())))),
+        "chances": " to ".join(dict.fromkeys(map(chance, (lowest, highest)))),
         "length": len(words),
         "pieces": shades(words, pushes),
         "pushes": list(strongest(pushes)),
