@@ -90,6 +90,17 @@ def at_best_epoch(curve: pd.DataFrame) -> pd.DataFrame:
     return curve.loc[curve.groupby("seed")["loss"].idxmin()]
 
 
+def two_best(of: Sources) -> str | None:
+    """How far apart the two best variants are, for a table that puts one on top."""
+    means = of.scores.groupby("variant")["validation_accuracy"].mean().nlargest(2)
+    if len(means) < 2:
+        return None
+    first, second = (str(name) for name in means.index)
+    d = difference(*(of.correct[name].of["validation"] for name in (first, second)))
+    (word,) = verdicts({first: d}, of.smallest).values()
+    return f"On validation `{first}` minus `{second}`: {points(d._asdict())} points, `{word}`."
+
+
 def stopping(of: Sources) -> str | None:
     """How much of a gain is had by stopping the reference where it is best."""
     if "wide_dropout" not in of.validation:
@@ -223,6 +234,7 @@ def tables(paragraphs: list[str]) -> list[str]:
 
 BLOCKS: dict[str, Callable[[Sources], str | None]] = {
     "results": results,
+    "two_best": two_best,
     "stopping": stopping,
     "differences": differences,
     "figures": lambda of: table("of|notebook|where|here|one more run|", figures(of)),

@@ -31,13 +31,14 @@ from workflow.report import (
     interval,
     luck_of_many,
     made_alike,
+    shared_seeds,
     table,
 )
-from workflow.revisions import Results, experiments, git, revision
+from workflow.revisions import Results, experiments, git, parting_of, revision
 from workflow.storage import whole_folder
 
 REVIEW = Path("review")
-LOSS = {"loss", "kernel_l1", "kernel_l2", "activity_l1", "activity_l2", "layers"}
+PENALTIES = ("kernel_l1", "kernel_l2", "activity_l1", "activity_l2")
 
 
 def changed_metrics(
@@ -45,22 +46,22 @@ def changed_metrics(
 ) -> list[dict[str, Any]]:
     """Means over seeds, other than of accuracies on held-out reviews, that are not what they were.
 
-    The reviews play no part here: the interval is Student's t over the seeds of both sides. Losses
-    of another kind, or with other penalties, are not compared.
+    The reviews play no part here: the interval is Student's t over the seeds. Losses of another
+    kind, or with other penalties, are not compared.
     """
     rows: list[dict[str, Any]] = []
+    seeds, _ = shared_seeds(base, ours)
     for variant in variants:
-        recipes = [side.recipe(variant) for side in (base, ours)]
-        other_loss = any(recipes[0].get(key) != recipes[1].get(key) for key in LOSS)
+        losses = [loss(side.recipe(variant)) for side in (base, ours)]
         for name in ("train_accuracy", "test_loss", "best_epoch"):
+            if name == "test_loss" and losses[0] != losses[1]:
+                continue
             before, after = (side.metric(variant, name) for side in (base, ours))
-            seeds = before.index.intersection(after.index)
-            if (name == "test_loss" and other_loss) or not len(seeds):
+            if seeds:
+                before, after = before[seeds], after[seeds]
+            if before.equals(after):
                 continue
-            before, after = before[seeds], after[seeds]
-            if (before == after).all():
-                continue
-            d = difference_of_means(after.to_numpy(), before.to_numpy())
+            d = difference_of_means(after.to_numpy(), before.to_numpy(), paired=bool(seeds))
             rows.append(
                 {"metric": f"{variant}.{name}", "before": before.mean(), "after": after.mean()}
                 | {key: getattr(d, key) for key in ("low", "high", "p_value")}
@@ -69,6 +70,15 @@ def changed_metrics(
         higher = "higher" if row["after"] > row["before"] else "lower"
         row["verdict"] = higher if p < LEVEL else CANNOT_TELL
     return rows
+
+
+def loss(recipe: dict[str, Any]) -> tuple[Any, list[list[Any]]]:
+    """What the loss of a network is made of: its kind, and the penalties of each layer with any."""
+    layers = [
+        [layer.get(key, recipe.get(key)) or 0 for key in PENALTIES]
+        for layer in recipe.get("layers") or []
+    ]
+    return recipe.get("loss"), [penalties for penalties in layers if any(penalties)]
 
 
 def make_report(
@@ -93,6 +103,7 @@ def make_report(
         "params": params,
         "data": {} if same_data else {"before": facts[0], "after": facts[1]},
         "tried": tried,
+        "not_run": {side.name: side.not_run for side in (ours, base) if side.not_run},
         **sides,
         "smallest": smallest,
         "metrics": changed_metrics(
@@ -144,26 +155,29 @@ def markdown(report: dict[str, Any], images: Sequence[str]) -> str:
 def headline(report: dict[str, Any]) -> str:
     if report["data"]:
         return "The data are not the same: no verdict."
+    if report["not_run"]:
+        where, keys = next(iter(report["not_run"].items()))
+        more = f" and {len(keys) - 1} more" if keys[1:] else ""
+        return f"The results of {where} are not of its parameters ({keys[0]}{more}): `dvc repro`."
+    if no_verdict := next((note for note in report["notes"] if "no verdict" in note), ""):
+        return no_verdict
     if not report["accuracy"]:
-        nothing = "No accuracy changed" + (", but by rounding." if report["rounded"] else ".")
-        return report["notes"][0] if report["notes"] else nothing
+        return "No accuracy changed" + (", but by rounding." if report["rounded"] else ".")
     decides = [row for row in report["accuracy"] if row["split"] == "validation"]
     words = [f"{r['variant']} {r['verdict']}" for r in decides if r["verdict"] != CANNOT_TELL]
     if words:
         return f"On validation: {', '.join(words)}."
-    if decides:
-        return "On validation: no difference shown."
-    not_the_same = (note for note in report["notes"] if "validation reviews are not" in note)
-    return next(not_the_same, "Validation did not change.")
+    return "On validation: no difference shown." if decides else "Validation did not change."
 
 
 def accuracy(report: dict[str, Any]) -> list[str]:
     parts = []
     if report["accuracy"]:
-        parts += ["## Accuracy", accuracy_table(report), *report["notes"], footnote(report)]
+        parts += ["## Accuracy", accuracy_table(report), footnote(report)]
         if report["tried"] > 1:
             many = f"{report['tried']} experiments were tried since {report['base']}"
             parts += [f"{many}: each verdict is corrected for as many. {luck_of_many(report)}"]
+    parts += report["notes"]
     if report["rounded"]:
         largest = math.ceil(10_000 * max(report["rounded"].values()) + 1e-6) / 100
         named = ", ".join(f"`{variant}`" for variant in report["rounded"])
@@ -199,9 +213,16 @@ def main() -> None:
     options = parser.parse_args()
     ours, smallest = Results("the workspace"), load_params().compare.smallest
     with revision(options.base) as (base, commit):
+        parting = parting_of(commit)
         since = git("rev-list", f"{commit}..HEAD").decode().split()
-        tried = options.tried or len(experiments({commit, *since}))
+        tried = options.tried or len(experiments({commit, parting, *since}))
         report = make_report(base, commit, ours, smallest, max(tried, 1))
+        others = git("diff", "--name-only", "--relative", parting, commit, "--", "metrics")
+        if others and not report["data"]:
+            report["notes"].append(
+                f"{base.name} has results that came to it after this branch began; here they count "
+                f"as undone. Without them: `make review BASE={parting[:7]}`."
+            )
         figures = {"before": base.figures(), "after": ours.figures()}
     page, data = markdown(report, options.images), orjson.dumps(report, option=OPTIONS).decode()
     with whole_folder(REVIEW) as out:

@@ -41,14 +41,15 @@ def make_report(base: Results, commit: str, smallest: float, variants: set[str])
     found: dict[tuple[str, str], Change] = {}
     what: dict[str, dict[str, Any]] = {}
     why = without_results(commit)
+    _ = base.correct, base.params  # what is damaged there is no fault of an experiment
     for experiment, name in experiments({commit}).items():
         try:
             with revision(experiment) as (ours, _):
-                changed, _ = changes(base, ours, "validation")
+                same_data = base.facts == ours.facts
+                changed, _ = changes(base, ours, "validation") if same_data else ({}, [])
                 code = changed_code(commit, experiment)
                 alike = made_alike(base, ours, code)
                 params = {key: value["new"] for key, value in changed_params(base, ours).items()}
-                same_data = base.facts == ours.facts
         except InputError:
             why[name] = "no results, or damaged ones"
             continue

@@ -53,7 +53,7 @@ def test_accuracy(scores: pd.DataFrame, facts: DataFacts) -> Path:
     return save(
         figure,
         "test_accuracy",
-        f"{variants[0]} gets the most test reviews right: {means.iloc[0]:.2%}",
+        "Most test reviews right: " + ", ".join(f"{v} {means[v]:.2%}" for v in variants[:2]),
         f"{number_of(scores['seed'].nunique())} per variant, each a dot on the right; "
         "line: ± standard deviation",
         data_line(facts),

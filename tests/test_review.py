@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
+from ruamel.yaml import YAML
 
 from tests.conftest import PROJECT, Experiment, call, command, commit, edit_params, refusal
 from workflow.results import Correct
@@ -36,6 +38,19 @@ def write_variant(
     random = np.random.default_rng([draw, *variant.encode()])
     reviews = {"validation": VALIDATION, "test": TEST}
     of = {split: random.random((len(seeds), n)) < accuracy for split, n in reviews.items()}
+    write_bits(folder, variant, of, seeds)
+
+
+Bits = dict[str, NDArray[np.bool_]]
+
+
+def bits_of(folder: Path, variant: str) -> Bits:
+    return Correct.from_bytes((folder / CORRECT / f"{variant}.npz").read_bytes()).of
+
+
+def write_bits(folder: Path, variant: str, of: Bits, seeds: tuple[int, ...] = SEEDS) -> None:
+    """What compare writes of a variant that is right in these reviews."""
+    random = np.random.default_rng([*variant.encode(), *seeds])
     (folder / CORRECT).mkdir(parents=True, exist_ok=True)
     content = Correct("0123456789ab" * 5, np.array(seeds, np.int64), of).to_bytes()
     (folder / CORRECT / f"{variant}.npz").write_bytes(content)
@@ -135,10 +150,8 @@ def test_worse_is_called_and_fails_on_request(project: Path, page: Callable[...,
 
 
 def test_validation_decides_and_the_test_reviews_do_not(project: Path, review: Review):
-    path = project / CORRECT / "candidate.npz"
-    before = Correct.from_bytes(path.read_bytes())
-    worse = before.of | {"test": np.zeros_like(before.of["test"])}
-    path.write_bytes(before._replace(of=worse).to_bytes())
+    before = bits_of(project, "candidate")
+    write_bits(project, "candidate", before | {"test": np.zeros_like(before["test"])})
     report = review("main", "--fail-on", "worse")
     assert row_of(report, "test")["verdict"] == "worse"
     assert {row["split"] for row in report["accuracy"]} == {"test"}
@@ -207,6 +220,18 @@ def test_losses_of_another_kind_are_not_compared(project: Path, review: Review, 
     assert [row["metric"] for row in review()["metrics"]] == ["candidate.best_epoch"]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"model__layers": [{"kernel_l1": 0.0}]}, {"model__layers": [{}, {"units": 4}]}],
+    ids=str,
+)
+def test_losses_of_the_same_kind_are_compared(project: Path, review: Review, change: Any):
+    """What is written out is the default, or has no part in the loss."""
+    set_metric(project, "test_loss", [0.9, 0.91, 0.92, 0.93, 0.94, 0.95])
+    edit_params(project, **change)
+    assert [row["metric"] for row in review()["metrics"]] == ["candidate.test_loss"]
+
+
 def test_what_is_not_known_is_a_dash(project: Path, page: Callable[..., str]):
     """One seed on each side has no interval."""
     retrain(project, 0.85, seeds=(1,))
@@ -244,11 +269,10 @@ def test_variants_on_one_side_only_are_named(project: Path, review: Review):
 
 def flip(project: Path, variant: str) -> None:
     """One seed is right in another validation review and another test review."""
-    path = project / CORRECT / f"{variant}.npz"
-    before = Correct.from_bytes(path.read_bytes())
-    for bits in before.of.values():
+    flipped = bits_of(project, variant)
+    for bits in flipped.values():
         bits[0, 0] ^= True
-    path.write_bytes(before.to_bytes())
+    write_bits(project, variant, flipped)
     (project / FIGURES / f"learning_curves_{variant}.png").write_bytes(b"\x89PNG rounded")
 
 
@@ -285,16 +309,21 @@ def test_rounding_is_no_excuse_for_changed_code(project: Path, review: Review):
 # --- seeds ----------------------------------------------------------------------------------------
 
 
-def test_seeds_are_paired_by_their_number(project: Path, review: Review):
+def shift(project: Path, by: int) -> None:
+    """Other seeds, of which those that there were are right where they were."""
+    seeds = tuple(range(1 + by, 7 + by))
+    before = {variant: bits_of(project, variant) for variant in ("single", "candidate")}
+    (project / SCORES).unlink()
+    for variant, of in before.items():
+        of_seeds = {split: np.roll(bits, -by, axis=0) for split, bits in of.items()}
+        write_bits(project, variant, of_seeds, seeds)
+
+
+def test_seeds_are_paired_by_their_number(project: Path, page: Callable[..., str]):
     """Seeds 3 to 8 after 1 to 6: four are on both sides, and nothing else has changed."""
-    path = project / CORRECT / "candidate.npz"
-    before = Correct.from_bytes(path.read_bytes())
-    rows = [2, 3, 4, 5, 0, 1]  # seeds 7 and 8 are right where 1 and 2 were
-    moved = {split: bits[rows] for split, bits in before.of.items()}
-    path.write_bytes(before._replace(seeds=np.arange(3, 9), of=moved).to_bytes())
-    report = review()
-    assert report["accuracy"] == []
-    assert "candidate: compared by the seeds of both sides: 3, 4, 5, 6." in report["notes"]
+    shift(project, by=2)
+    shown = page()
+    assert "**No accuracy changed.**\n\nCompared by the seeds of both sides: 3, 4, 5, 6.\n" in shown
 
 
 def test_seeds_that_are_on_one_side_only_are_compared_as_independent_runs(
@@ -305,8 +334,19 @@ def test_seeds_that_are_on_one_side_only_are_compared_as_independent_runs(
     row = next(row for row in report["accuracy"] if row["variant"] == "candidate")
     assert (row["split"], row["wins"], row["seeds"]) == ("validation", -1, 3)
     assert row["verdict"] == "worse"
-    assert "candidate: no seed is on both sides: compared as independent runs." in report["notes"]
+    assert report["notes"] == ["Compared as independent runs: no seed is on both sides."]
+    losses = next(row for row in report["metrics"] if row["metric"] == "candidate.test_loss")
+    assert losses["low"] < losses["after"] - losses["before"] < losses["high"]
     assert re.search(r"`candidate` \| validation .*\| - +\| worse", page())
+
+
+def test_so_few_common_seeds_that_they_give_no_verdict_give_one_as_independent_runs(
+    project: Path, review: Review
+):
+    shift(project, by=5)
+    report = review()
+    assert {row["verdict"] for row in report["accuracy"]} <= {"~", "same"}
+    assert report["notes"] == ["Compared as independent runs: one seed is on both sides."]
 
 
 # --- no verdict -----------------------------------------------------------------------------------
@@ -345,10 +385,9 @@ def test_of_other_reviews_the_headline_says_that_there_is_no_verdict(
 
 
 def shorten(project: Path, reviews: int) -> None:
-    for path in (project / CORRECT).iterdir():
-        before = Correct.from_bytes(path.read_bytes())
-        fewer = before.of | {"validation": before.of["validation"][:, :reviews]}
-        path.write_bytes(before._replace(of=fewer).to_bytes())
+    for variant in ("single", "candidate"):
+        before = bits_of(project, variant)
+        write_bits(project, variant, before | {"validation": before["validation"][:, :reviews]})
 
 
 def test_an_unknown_revision_gets_a_sentence(project: Path):
@@ -412,7 +451,73 @@ def test_a_damaged_file_of_the_base_is_named(project: Path):
     (project / SCORES).write_text(content.replace("\n", "\n<<<<<<< HEAD\n", 1))
     git(project, "commit", "--all", "--quiet", "--message", "Damaged")
     (project / SCORES).write_text(content)
-    assert str(SCORES) in refusal("commands.review", "HEAD")
+    sentence = refusal("commands.review", "HEAD")
+    assert re.fullmatch(rf"error: {SCORES}: .*; so it is in HEAD \(\w{{7}}\): compare .*", sentence)
+    assert "dvc repro" not in sentence
+
+
+@pytest.mark.parametrize("path", ["params.yaml", "dvc.yaml", "dvc.lock"])
+def test_conflict_markers_in_what_dvc_reads_are_a_sentence(project: Path, path: str):
+    shutil.copy(PROJECT / path, project)
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--allow-empty", "--message", "As DVC made it")
+    content = (project / path).read_text()
+    (project / path).write_text(content.replace("\n", "\n<<<<<<< HEAD\n", 1))
+    assert refusal("commands.review", "HEAD").startswith(f"error: {path}")
+
+
+def test_results_of_two_runs_mixed_are_refused(project: Path):
+    """As a merge of which one half was resolved one way, and one half the other."""
+    path = project / CORRECT / "candidate.npz"
+    before = Correct.from_bytes(path.read_bytes())
+    for other in (
+        before._replace(sha256="f" * 64),
+        before._replace(seeds=before.seeds + 100),
+        before._replace(of={split: ~bits for split, bits in before.of.items()}),
+        before._replace(of={split: bits[:, 1:] for split, bits in before.of.items()}),
+    ):
+        path.write_bytes(other.to_bytes())
+        assert refusal("commands.review", "HEAD") == (
+            f"error: {path.relative_to(project)}: not of the same run as metrics/scores.csv and "
+            "metrics/metrics.json; `dvc repro` makes it anew"
+        )
+    path.write_bytes(before.to_bytes())
+    call("commands.review", "HEAD")
+
+
+# --- other than the workspace's own change ---
+
+
+def test_parameters_that_nothing_was_run_with_have_no_results(
+    project: Path, review: Review, page: Callable[..., str]
+):
+    ran_with = {"model": YAML(typ="safe").load(project / "params.yaml")["model"]}
+    lock = {
+        "train@candidate": {"params": {"params.yaml": ran_with}},
+        "train@no-more": {"params": {"params.yaml": {"baselines.no-more": {"epochs": 1}}}},
+    }
+    YAML().dump({"stages": lock}, project / "dvc.lock")
+    assert review()["not_run"] == {}
+    edit_params(project, model__dropout=0.9)
+    assert review()["not_run"] == {"the workspace": ["model.dropout"]}
+    assert (
+        "**The results of the workspace are not of its parameters (model.dropout): `dvc repro`.**"
+    ) in page()
+
+
+def test_what_came_to_the_base_since_is_told_apart(project: Path, review: Review):
+    """A branch that changes nothing, and a base with a better candidate since."""
+    git(project, "switch", "--quiet", "--create", "branch")
+    git(project, "switch", "--quiet", "main")
+    write_variant(project, "candidate", 0.97)
+    git(project, "commit", "--all", "--quiet", "--message", "Better")
+    git(project, "switch", "--quiet", "branch")
+    report = review("main")
+    assert row_of(report)["verdict"] == "worse"
+    (note,) = report["notes"]
+    parting = re.findall("`make review BASE=(.*)`", note)[0]
+    report = review(parting)
+    assert (report["accuracy"], report["notes"]) == ([], [])
 
 
 # --- where it runs --------------------------------------------------------------------------------

@@ -14,11 +14,10 @@ import pytest
 
 from tests.conftest import Experiment, call, command, edit_params, refusal
 from tests.test_gain import REVIEWS, draw_margins, most, shaken, train
-from tests.test_review import DATA, commit_all, make_project, write_variant
+from tests.test_review import DATA, commit_all, make_project, retrain, write_variant
 from workflow.gain import Difference, difference, luck, verdicts
-from workflow.results import Correct
 from workflow.revisions import experiments, git
-from workflow.storage import CORRECT, METRICS, SCORES, write_json
+from workflow.storage import METRICS, SCORES, write_json
 
 Printed = Callable[..., str]
 
@@ -159,23 +158,15 @@ def test_changed_code_is_named(project: Path, printed: Printed):
 
 def test_what_is_not_known_is_left_out(project: Path, printed: Printed):
     """One seed has neither interval nor luck."""
-    path = project / CORRECT / "candidate.npz"
-    one_seed(path)
+    retrain(project, 0.85, seeds=(1,))
     git("commit", "--all", "--quiet", "--message", "One seed")
     for name, accuracy in (("a", 0.7), ("bb", 0.8)):
-        write_variant(project, "candidate", accuracy, draw=len(name))
-        one_seed(path)
+        write_variant(project, "candidate", accuracy, seeds=(1,))
         save(name)
     shown = printed("sweep")
     assert "too few seeds (1 of 3)" in shown
     assert "luck" not in shown
     assert "nan" not in shown
-
-
-def one_seed(path: Path) -> None:
-    whole = Correct.from_bytes(path.read_bytes())
-    of = {split: bits[:1] for split, bits in whole.of.items()}
-    path.write_bytes(whole._replace(seeds=whole.seeds[:1], of=of).to_bytes())
 
 
 # --- the review of one of them --------------------------------------------------------------------
@@ -197,6 +188,18 @@ def test_a_review_knows_how_many_were_tried(project: Path, printed: Printed):
     assert f"4 experiments were tried since {base}: each verdict is corrected for as many" in shown
     assert "the best of 4 recipes that are as good as the base seems" in shown
     assert json.loads(printed("review", "HEAD", "--json"))["tried"] == 1
+
+
+def test_experiments_are_counted_where_the_base_has_moved_on(project: Path, printed: Printed):
+    try_three(project)
+    git("switch", "--quiet", "--create", "feature")
+    apply("best")
+    git("commit", "--quiet", "--message", "The best")
+    git("switch", "--quiet", "main")
+    git("commit", "--allow-empty", "--quiet", "--message", "Nothing")
+    git("switch", "--quiet", "feature")
+    report = json.loads(printed("review", "main", "--json"))
+    assert (report["tried"], report["notes"]) == (3, [])
 
 
 def test_what_is_shown_alone_may_not_be_shown_of_the_best_of_many(project: Path, printed: Printed):

@@ -121,8 +121,23 @@ def with_interval(
     return Difference(mean, wins, seeds, mean - half, mean + half, p_value, *parts, freedom)
 
 
-def difference_of_means(ours: NDArray[Any], theirs: NDArray[Any]) -> Difference:
-    """Compare (seeds,) values that no review has a part in, paired by seed: Student's t."""
+def difference_of_means(
+    ours: NDArray[Any], theirs: NDArray[Any], *, paired: bool = True
+) -> Difference:
+    """Compare (seeds,) values that no review has a part in: Student's t, paired by seed.
+
+    With `paired=False` the seeds have nothing to do with each other: Welch, Biometrika 34 (1947).
+    """
+    if not paired:
+        mean, seeds = float(ours.mean() - theirs.mean()), min(len(ours), len(theirs))
+        if seeds < 2:
+            return Difference(mean, -1, seeds)
+        parts = [float(side.var(ddof=1)) / len(side) for side in (ours, theirs)]
+        if not any(parts):
+            return Difference(mean, -1, seeds)
+        of_sides = zip(parts, (ours, theirs), strict=True)
+        freedom = sum(parts) ** 2 / sum(part**2 / (len(side) - 1) for part, side in of_sides)
+        return with_interval(mean, -1, seeds, (sum(parts), 0.0), freedom)
     d = ours - theirs
     mean, wins, seeds = float(d.mean()), int((d > 0).sum()), len(d)
     if seeds < 2 or (d == d[0]).all():
@@ -187,19 +202,21 @@ def verdicts(
 
 
 def enough_seeds(d: Difference, smallest: float, tried: int = 1) -> int | None:
-    """With how many seeds a difference like this one, at least `smallest`, is found four times in
-    five, as one of so many; None where no number that params.yaml allows would do, or nothing is
-    known.
+    """With how many seeds, more than there are, a verdict is had four times in five, as one of so
+    many, if the difference is what it seems to be: that it is one, or, of one below `smallest`,
+    that it is below. None where no number that params.yaml allows would do, or nothing is known.
     """
-    target = max(abs(d.mean), smallest)
-    if math.isnan(d.p_value) or target == 0:
+    if math.isnan(d.p_value):
         return None
-    seeds = np.arange(max(d.seeds, FEWEST_SEEDS), MOST_SEEDS + 1)
-    seed_part = d.seed_part * d.seeds / seeds
+    seeds = np.arange(max(d.seeds + 1, FEWEST_SEEDS), MOST_SEEDS + 1)
+    deviation = np.sqrt(d.seed_part * d.seeds / seeds + d.review_part)
     # As many degrees of freedom as the seeds have: a few too little where the reviews count too.
-    needed = special.stdtrit(seeds - 1, 1 - LEVEL / tried / 2) + special.ndtri(POWER)
-    found = np.flatnonzero(needed * np.sqrt(seed_part + d.review_part) <= target)
-    return int(seeds[found[0]]) if len(found) else None
+    reach = special.stdtrit(seeds - 1, 1 - LEVEL / tried / 2)
+    found = (reach + special.ndtri(POWER)) * deviation <= abs(d.mean)
+    # The interval can leave ± `smallest` on either side, and must on none.
+    found |= (reach + special.ndtri((1 + POWER) / 2)) * deviation <= smallest - abs(d.mean)
+    found &= deviation > 0
+    return int(seeds[found.argmax()]) if found.any() else None
 
 
 def luck_of_the_best(tried: int) -> float:

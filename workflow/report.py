@@ -6,10 +6,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
-from ruamel.yaml import YAML
 from tabulate import tabulate
 
-from workflow.gain import CANNOT_TELL, Difference, difference, enough_seeds, luck, verdicts
+from workflow.block import read_yaml
+from workflow.errors import reading
+from workflow.gain import (
+    CANNOT_TELL,
+    FEWEST_SEEDS,
+    Difference,
+    difference,
+    enough_seeds,
+    luck,
+    verdicts,
+)
 from workflow.revisions import Results, git
 from workflow.storage import HELD_OUT
 
@@ -35,26 +44,35 @@ class Change(NamedTuple):
 
 def changes(base: Results, ours: Results, split: str) -> tuple[dict[str, Change], list[str]]:
     """The variants whose right answers on a split changed, and what to know about them."""
+    if getattr(base.facts, f"{split}_reviews") != getattr(ours.facts, f"{split}_reviews"):
+        return {}, [f"The {split} reviews are not the same on both sides: no verdict."]
     found: dict[str, Change] = {}
-    notes: list[str] = []
+    seeds, notes = shared_seeds(base, ours)
     for variant in [v for v in ours.variants if v in base.variants]:
-        sides = [side.correct(variant) for side in (base, ours)]
+        sides = [side.correct[variant] for side in (base, ours)]
         before, after = (side.of[split] for side in sides)
-        if before.shape[1] != after.shape[1]:
-            notes.append(f"The {split} reviews are not the same on both sides: no verdict.")
-            break
-        seeds = [seed for seed in sides[0].seeds if seed in sides[1].seeds]
         if seeds:
             before, after = (side.of[split][np.isin(side.seeds, seeds)] for side in sides)
-            if len(seeds) < max(len(side.seeds) for side in sides):
-                named = ", ".join(map(str, seeds))
-                notes.append(f"{variant}: compared by the seeds of both sides: {named}.")
-        else:
-            notes.append(f"{variant}: no seed is on both sides: compared as independent runs.")
         if not np.array_equal(before, after):
             d = difference(after, before, paired=bool(seeds))
             found[variant] = Change(float(before.mean()), float(after.mean()), d)
     return found, notes
+
+
+def shared_seeds(base: Results, ours: Results) -> tuple[list[int], list[str]]:
+    """The seeds by which two sides are paired, and what to know about them.
+
+    None where so few are on both sides that they are better compared as independent runs.
+    """
+    sides = [side.seeds for side in (base, ours)]
+    seeds = [seed for seed in sides[0] if seed in sides[1]]
+    if len(seeds) < min(FEWEST_SEEDS, *map(len, sides)):
+        few = f"{len(seeds)} seeds are" if seeds else "no seed is"
+        few = "one seed is" if len(seeds) == 1 else few
+        return [], [f"Compared as independent runs: {few} on both sides."]
+    named = ", ".join(map(str, seeds))
+    one_sided = len(seeds) < max(map(len, sides))
+    return seeds, [f"Compared by the seeds of both sides: {named}."] if one_sided else []
 
 
 def compare_sides(
@@ -79,7 +97,7 @@ def compare_sides(
         words = verdicts(differences, smallest, tried)
         rows += [
             {"variant": variant, "split": split, "verdict": words[variant]}
-            | change.row(smallest, tried)
+            | change.row(smallest, tried * len(changed))
             for variant, change in changed.items()
         ]
         notes += of_split
@@ -126,9 +144,11 @@ def changed_code(*sides: str) -> dict[str, list[str]]:
     Between two commits, or between one and the workspace.
     """
     changed = git("diff", "--name-only", "--relative", "-z", *sides).decode().split("\0")
-    stages = YAML(typ="safe").load(Path("dvc.yaml").read_text("utf-8"))["stages"]
+    stages = read_yaml(Path("dvc.yaml"))
+    with reading("dvc.yaml"):
+        deps = {name: stage.get("do", stage)["deps"] for name, stage in stages["stages"].items()}
     uses = {
-        path: [name for name, stage in stages.items() if path in stage.get("do", stage)["deps"]]
+        path: [name for name, of_stage in deps.items() if path in of_stage]
         for path in changed
         if path.endswith(".py")
     }

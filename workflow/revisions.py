@@ -12,15 +12,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+from ruamel.yaml import YAML
 
 from workflow.block import read_yaml
-from workflow.errors import InputError
+from workflow.errors import InputError, reading
 from workflow.results import Correct, read_correct, read_facts, read_scores
-from workflow.storage import CORRECT, FIGURES, METRICS, SCORES, DataFacts
+from workflow.storage import CORRECT, FIGURES, METRICS, REMEDY, SCORES, DataFacts
 
-PARAMS = Path("params.yaml")
+PARAMS, LOCK = Path("params.yaml"), Path("dvc.lock")
 
+GIT_MAY_HAVE_IT = f"; Git may have it whole: `git checkout {LOCK}`"
 
 NO_REPOSITORY = (
     "this folder is in no Git repository, as one unpacked from a ZIP: clone the project, or "
@@ -69,8 +72,19 @@ def commit_of(revision: str) -> str:
         ) from None
 
 
+def parting_of(commit: str) -> str:
+    """The last commit that it and HEAD have in common; itself where this clone has none."""
+    try:
+        return git("merge-base", commit, "HEAD").decode().strip()
+    except InputError:
+        return commit
+
+
 class Results:
-    """What compare and plot wrote, in the workspace or in a copy of a revision."""
+    """What compare and plot wrote, in the workspace or in a copy of a revision.
+
+    All that is read is checked; InputError where it is missing or damaged.
+    """
 
     def __init__(self, name: str, folder: Path = Path()) -> None:
         self.name, self.folder = name, folder
@@ -78,23 +92,59 @@ class Results:
             if not (folder / path).exists():
                 raise InputError(f"{name} has no {path}; `dvc repro` of this version makes it")
 
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Where a file of a revision is damaged, nothing here can mend it: say where it is."""
+        try:
+            yield
+        except InputError as error:
+            if self.folder == Path():
+                raise
+            said = str(error).removesuffix(REMEDY).removesuffix(GIT_MAY_HAVE_IT)
+            said = said.replace(f"{self.folder}{os.sep}", "")
+            raise InputError(f"{said}; so it is in {self.name}: compare with another") from None
+
     @cached_property
     def facts(self) -> DataFacts:
         """Of the data."""
-        return read_facts(self.folder / METRICS)
+        with self.named():
+            return read_facts(self.folder / METRICS)
 
     @cached_property
     def scores(self) -> pd.DataFrame:
         """A row per variant and seed."""
-        return read_scores(self.folder / SCORES)
+        with self.named():
+            return read_scores(self.folder / SCORES)
 
     @cached_property
     def variants(self) -> list[str]:
         return list(self.scores["variant"].unique())
 
-    def correct(self, variant: str) -> Correct:
-        """What each seed of the variant gets right."""
-        return read_correct(self.folder / CORRECT / f"{variant}.npz")
+    @cached_property
+    def correct(self) -> dict[str, Correct]:
+        """What each seed of a variant gets right: of the data and with the scores beside it."""
+        found = {}
+        reviews = {"validation": self.facts.validation_reviews, "test": self.facts.test_reviews}
+        for variant in self.variants:
+            path = self.folder / CORRECT / f"{variant}.npz"
+            with self.named():
+                bits = found[variant] = read_correct(path)
+            with self.named(), reading(path, REMEDY):
+                for split, number in reviews.items():
+                    scores, right = self.metric(variant, f"{split}_accuracy"), bits.of[split]
+                    if not (
+                        bits.sha256.startswith(self.facts.sha256)
+                        and bits.seeds.tolist() == list(scores.index)
+                        and right.shape == (len(scores), number)
+                        and np.allclose(right.mean(axis=1), scores, rtol=0, atol=1e-5)
+                    ):
+                        raise ValueError(f"not of the same run as {SCORES} and {METRICS}")
+        return found
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        """Of every variant."""
+        return [int(seed) for seed in self.scores["seed"].unique()]
 
     def metric(self, variant: str, name: str) -> "pd.Series[float]":
         """A column of the scores, by seed."""
@@ -108,7 +158,35 @@ class Results:
     @cached_property
     def params(self) -> dict[str, Any]:
         """What params.yaml says, as dotted keys; not checked, it may be of another version."""
-        return dict(flat(read_yaml(self.folder / PARAMS)))
+        with self.named():
+            return dict(flat(read_yaml(self.folder / PARAMS)))
+
+    @cached_property
+    def not_run(self) -> list[str]:
+        """The keys of params.yaml with which the stages did not run, as dvc.lock says."""
+        if not (self.folder / LOCK).exists():
+            return []
+        with self.named(), reading(self.folder / LOCK, GIT_MAY_HAVE_IT):
+            stages = YAML(typ="safe").load(self.folder / LOCK)["stages"]
+            features = {key.split(".")[1] for key in self.params if key.startswith("features.")}
+            ran_with = {
+                key: value
+                for name, stage in stages.items()
+                if name.partition("@")[2] in ("", *features, *self.variants)
+                for key, value in stage.get("params", {}).get(str(PARAMS), {}).items()
+            }
+        here = {
+            top: {k: v for k, v in self.params.items() if k == top or k.startswith(f"{top}.")}
+            for top in ran_with
+        }
+        keys = {
+            key: None
+            for top, value in ran_with.items()
+            for ran in [dict(flat(value, top))]
+            for key in [*here[top], *ran]
+            if (key in ran, ran.get(key)) != (key in here[top], here[top].get(key))
+        }
+        return list(keys)
 
     def recipe(self, variant: str) -> dict[str, Any]:
         """What params.yaml says of the variant."""
@@ -173,7 +251,8 @@ def revision(name: str) -> Iterator[Base]:
     commit = commit_of(name)
     shown = name if commit.startswith(name) else f"{name} ({commit[:7]})"
     listed = git("ls-tree", "--name-only", "-z", commit, "./").decode().split("\0")
-    kept = [p for p in (str(PARAMS), METRICS.parts[0], FIGURES.parts[0]) if p in listed]
+    wanted = (str(PARAMS), str(LOCK), METRICS.parts[0], FIGURES.parts[0])
+    kept = [path for path in wanted if path in listed]
     with tempfile.TemporaryDirectory() as folder:
         if kept:
             archive = git("archive", "--format=zip", "-0", commit, "--", *kept)
