@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from workflow.errors import InputError, reading, run
+from workflow.params import load_params
 from workflow.storage import (
     PREDICTIONS,
     REMEDY,
@@ -36,7 +37,9 @@ def opinions(split: str, number: int) -> Iterator[tuple[str, float, int, int]]:
     """
     label = int(load_reviews(split).labels[number])
     sha256 = read_json(REVIEWS / "facts.json", ReviewFacts).sha256
-    for folder in sorted(path.parent for path in PREDICTIONS.glob("*/facts.json")):
+    for folder in (PREDICTIONS / variant for variant in load_params().variants):
+        if not folder.exists():
+            continue
         facts = read_json(folder / "facts.json", PredictionFacts)
         if facts.sha256 != sha256:
             raise InputError(f"{folder}: of other reviews than {REVIEWS}{REMEDY}")

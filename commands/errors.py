@@ -248,10 +248,19 @@ def page(variant: str, number: int) -> tuple[str, pd.DataFrame]:
     return told, pd.concat([pd.DataFrame([every]), rates])
 
 
+def natural(text: str) -> int:
+    """A number of reviews; ValueError if it is none."""
+    if (number := int(text)) < 0:
+        raise ValueError
+    return number
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("variant", nargs="?", default=CANDIDATE, help=f"(default: {CANDIDATE})")
-    parser.add_argument("--reviews", type=int, default=50, help="how many to show (default: 50)")
+    parser.add_argument(
+        "--reviews", type=natural, default=50, help="how many to show (default: 50)"
+    )
     options = parser.parse_args()
     try:
         told, figures = page(options.variant, options.reviews)

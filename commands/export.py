@@ -11,7 +11,8 @@ It is the same as `workflow.predictor` up to the rounding of sums, made of Tenso
 import argparse
 from pathlib import Path
 
-from workflow.errors import run
+from workflow.errors import InputError, run
+from workflow.model_card import CANDIDATE
 from workflow.storage import MODELS, whole_folder
 
 EXPORTS = Path("exports")
@@ -19,15 +20,19 @@ EXPORTS = Path("exports")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("variant", nargs="?", default="candidate", help="(default: candidate)")
+    parser.add_argument("variant", nargs="?", help="(default: candidate, or the folder's name)")
     parser.add_argument("--model", type=Path, help="another folder than models/VARIANT")
     options = parser.parse_args()
+    of_folder = options.model.resolve().name if options.model else CANDIDATE
+    variant = of_folder if options.variant is None else options.variant
+    if variant in ("", ".", "..") or Path(variant).name != variant:
+        raise InputError(f"{variant!r} is no name of a variant; a folder is named by --model")
     # Not above: it takes seconds, in which Ctrl-C is to be quiet and mistakes are to be told.
     from workflow.predictor import Predictor  # noqa: PLC0415
     from workflow.saved_model import save  # noqa: PLC0415
 
-    predictor = Predictor(options.model or MODELS / options.variant)
-    target = EXPORTS / options.variant
+    predictor = Predictor(options.model or MODELS / variant)
+    target = EXPORTS / variant
     with whole_folder(target) as folder:
         save(predictor, folder)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())

@@ -10,6 +10,7 @@ prints  for each review, in the same order: the probability that it is positive,
 """
 
 import argparse
+import codecs
 import csv
 import json
 import os
@@ -74,7 +75,8 @@ def table_rows(file: BinaryIO, name: str, column: str) -> Iterator[Row]:
                 raise InputError(f"{name}: line {table.line_num}: {fewer}")
             yield row
     except csv.Error as error:
-        raise InputError(f"{name}: line {table.reader.line_num}: {error}") from None
+        line = f"{name}: line {table.reader.line_num}"
+        raise InputError(f"{line}: {error}; is a quote left open?") from None
 
 
 def blocks(rows: Iterator[Row], column: str, most: int) -> Iterator[list[Row]]:
@@ -146,6 +148,7 @@ def printer(style: str, column: str) -> Callable[[Row, Answer], None]:
     """What prints a review and its answer."""
     table = csv.writer(sys.stdout, lineterminator="\n")
     header: list[str] = []
+    utf_8 = codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
 
     def as_csv(row: Row, answer: Answer) -> None:
         values = row | {key: in_a_cell(value) for key, value in answer.items()}
@@ -156,7 +159,7 @@ def printer(style: str, column: str) -> Callable[[Row, Answer], None]:
 
     return {
         "text": lambda row, answer: print(as_text(row[column], answer)),
-        "json": lambda row, answer: print(json.dumps(row | answer, ensure_ascii=False)),
+        "json": lambda row, answer: print(json.dumps(row | answer, ensure_ascii=not utf_8)),
         "csv": as_csv,
     }[style]
 
@@ -210,7 +213,13 @@ def main() -> None:
         from workflow.predictor import Predictor  # noqa: PLC0415
         from workflow.storage import MODELS  # noqa: PLC0415
 
-        predictor = Predictor(options.model or MODELS / options.variant)
+        folder = options.model or MODELS / options.variant
+        if options.model is None and not folder.is_dir() and Path(options.variant).is_file():
+            raise InputError(
+                f"{options.variant} is a file; the variant comes first: "
+                f"python -m commands.predict candidate {options.variant}"
+            )
+        predictor = Predictor(folder)
         if talking := file.isatty():
             say("a review on each line; Ctrl-D ends")
         explain = options.explain or talking or options.sentence is not None

@@ -22,14 +22,14 @@ from scipy import special
 from tabulate import tabulate
 
 from workflow import model_card
-from workflow.block import read_yaml
-from workflow.errors import run
+from workflow.errors import reading, run
 from workflow.gain import CANNOT_TELL, LEVEL, difference, holm, verdicts
+from workflow.params import load_params
 from workflow.report import accuracy_table, compare_sides
-from workflow.results import Correct, read_correct
-from workflow.revisions import git, revision
+from workflow.results import Correct, read_differences, read_history, read_scores
+from workflow.revisions import Results, git, revision
 from workflow.seeds import spread
-from workflow.storage import CORRECT, DIFFERENCES, HELD_OUT, HISTORY, SCORES
+from workflow.storage import DIFFERENCES, HELD_OUT, HISTORY, SCORES
 
 # The notebook's words and figures; of a conclusion, the verdict that it amounts to.
 FIGURES, CONCLUSIONS = Path("docs/figures.csv"), Path("docs/conclusions.csv")
@@ -54,23 +54,32 @@ class Sources(NamedTuple):
 
 def read_sources(folder: Path = Path()) -> Sources:
     """The results in a checkout of this project."""
-    scores = pd.read_csv(folder / SCORES)
-    names = list(scores["variant"].unique())
-    curves = {name: pd.read_csv(folder / HISTORY / f"{name}.csv") for name in names}
+    params = load_params(folder / "params.yaml")
+    names, seeds = params.variants, params.train.all_seeds
+    curves = {name: read_history(name, seeds, folder / HISTORY) for name in names}
     return Sources(
-        read_yaml(folder / "params.yaml")["compare"]["smallest"],
-        scores,
-        pd.read_csv(folder / DIFFERENCES),
+        params.compare.smallest,
+        read_scores(folder / SCORES, names, seeds),
+        read_differences(folder / DIFFERENCES),
         {name: curve[curve["split"] == "validation"] for name, curve in curves.items()},
-        {name: read_correct(folder / CORRECT / f"{name}.npz") for name in names},
-        pd.read_csv(folder / FIGURES),
-        pd.read_csv(folder / CONCLUSIONS, keep_default_na=False),
+        Results("these results", folder).correct,
+        read_words(folder / FIGURES, {"variant": str, "score": str, "figure": float}),
+        read_words(folder / CONCLUSIONS, {"variant": str, "other": str, "verdict": str}),
         {
             page.stem: page.read_text("utf-8").strip().split("\n\n")
             for page in (folder / "benchmarks").glob("*.md")
         },
         model_card.read_card(folder),
     )
+
+
+def read_words(path: Path, columns: dict[str, Any]) -> pd.DataFrame:
+    """What the notebook says, written by hand; InputError if it is missing or damaged."""
+    with reading(path, "; Git has it whole"):
+        table = pd.read_csv(path, dtype=columns, keep_default_na=False)
+        if table.isna().any(axis=None) or (table == "").any(axis=None):
+            raise ValueError("a value is missing")
+    return table
 
 
 def results(of: Sources) -> str:
@@ -103,7 +112,7 @@ def two_best(of: Sources) -> str | None:
 
 def stopping(of: Sources) -> str | None:
     """How much of a gain is had by stopping the reference where it is best."""
-    if "wide_dropout" not in of.validation:
+    if not {"wide_dropout", "single"} <= of.validation.keys():
         return None
     means = of.scores.groupby("variant")["validation_accuracy"].mean()
     ours, theirs = means["wide_dropout"], means["single"]
@@ -262,10 +271,18 @@ BLOCK = re.compile(rf"<!-- ({'|'.join(BLOCKS)}) -->\n.*?<!-- /\1 -->", re.DOTALL
 
 
 def filled(page: str, sources: Sources) -> str:
-    """The text of a page with its figures made anew; what the sources do not have stays."""
+    """The text of a page with its figures made anew; what the sources do not have stays.
+
+    So does what is said of the notebook, where one of its variants is no more.
+    """
+    conclusions = sources.conclusions
+    of_notebook = {*sources.figures["variant"], *conclusions["variant"], *conclusions["other"]}
+    stay = (
+        set() if of_notebook <= sources.correct.keys() else {"figures", "conclusions", "in_short"}
+    )
 
     def block(match: re.Match[str]) -> str:
-        made = BLOCKS[match[1]](sources)
+        made = None if match[1] in stay else BLOCKS[match[1]](sources)
         return match[0] if made is None else f"<!-- {match[1]} -->\n{made}\n<!-- /{match[1]} -->"
 
     return BLOCK.sub(block, page)

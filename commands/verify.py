@@ -8,6 +8,7 @@ prints  a line for each damaged file and the command that brings all of them bac
 import hashlib
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterator
@@ -68,7 +69,9 @@ def main() -> None:
         cache = here(repo.cache.local.path)
         outs = {here(out.fs_path): out.hash_info.value for out in repo.index.outs}
     except DvcException as error:
-        raise InputError(f"{error}; Git may have it whole: `git checkout dvc.lock`") from None
+        named = re.search(r"'(?:\./)?([\w./-]+)'", str(error))
+        path = named[1] if named else "dvc.lock"
+        raise InputError(f"{error}; Git may have it whole: `git checkout {path}`") from None
     there = {path: hash_ for path, hash_ in outs.items() if hash_ and path.exists()}
     bad = sorted({file for out in outs.items() if out[1] for file in damaged(*out, cache)})
     if missing := sorted(map(str, outs.keys() - there.keys())):

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import lzma
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -129,9 +130,22 @@ def test_another_encoding(use):
     use(TEN.replace("all", "schön").encode("latin-1"), encoding="latin-1")
     call("stages.download")
     assert "schön" in json.loads((REVIEWS / "word_index.json").read_text())
-    use(TEN.replace("all", "schön").encode("utf-16"), encoding="utf-16")
-    call("stages.download")
-    assert "schön" in json.loads((REVIEWS / "word_index.json").read_text())
+    for encoding in ("utf-16", "utf-8-sig", "utf-8"):  # the last of a file with a mark all the same
+        written = "utf-8-sig" if encoding == "utf-8" else encoding
+        use(TEN.replace("all", "schön").encode(written), encoding=encoding)
+        call("stages.download")
+        assert "schön" in json.loads((REVIEWS / "word_index.json").read_text())
+
+
+def test_numbers_and_truth_values_are_labels_as_json_has_them(use):
+    for positive, negative in ((1, 0), (True, False)):
+        rows = (
+            json.dumps({"text": f"w{i}", "label": (negative, positive)[i % 2]}) for i in range(10)
+        )
+        use("\n".join(rows), "own.jsonl", positive=positive, negative=negative, test_share=0.3)
+        call("stages.download")
+        assert len(load_reviews("test")) == 4
+    assert load_params().data.csv.positive == "true"
 
 
 def test_numbers_and_truth_values_as_json_writes_them(use):
@@ -295,8 +309,8 @@ UTF8 = "it is not in the encoding utf-8, which data.csv.encoding in params.yaml 
         (with_row("a,\0"), "row 5, column 'label': there is a NUL byte in it"),
         (with_row(b"sch\xf6n,yes"), f"row 5, column 'text': {UTF8}"),
         (with_row(b"\xed\xa0\x80,yes"), f"row 5, column 'text': {UTF8}"),
-        (TEN.encode("utf-16"), "no column is called 'text'"),
-        (TEN.replace("no", "yes"), "some of either label"),
+        (TEN.encode("utf-16"), f"row 1: {UTF8}"),
+        (TEN.replace("no", "yes"), "own.csv: no row has the label 'no'"),
         (many(1, 1), "of 2 reviews, 2 are left to train on and 0 to test"),
         ("text,label\n" + ",yes\n?,no\n" * 5, "of 10 reviews, 0 are left to train on"),
     ],
@@ -329,7 +343,7 @@ def test_no_word_at_all(refused):
         ('{"text": "a", "label": ""}', "row 3, column 'label': empty"),
         ('{"text": "\\u0000", "label": "yes"}', "row 3, column 'text': there is a NUL byte in it"),
         ('{"text": "\\ud800", "label": "yes"}', "row 3: "),
-        (b'{"text": "\xff", "label": "yes"}', "row 3: "),
+        (b'{"text": "\xff", "label": "yes"}', f"row 3: {UTF8}"),
         ("[" * 100_000, "row 3: "),
     ],
 )
@@ -337,6 +351,11 @@ def test_bad_json_lines(refused, line: str | bytes, reason: str):
     lines = as_json_lines(TEN).encode().splitlines()
     lines[2] = line.encode() if isinstance(line, str) else line
     assert refused(b"\n".join(lines), "own.jsonl").startswith(f"own.jsonl: {reason}")
+
+
+def test_a_file_in_another_encoding_of_two_bytes(refused):
+    sentence = refused(TEN.encode() + b"w", encoding="utf-16-le")
+    assert re.fullmatch("own.csv: (line|row) 1: it is not in the encoding utf-16-le, .*", sentence)
 
 
 def test_labels_that_are_not_two(refused):
@@ -378,7 +397,10 @@ def test_a_missing_file(refused):
         ({"label": "text"}, "data.csv: text and label are both 'text'"),
         ({"positive": None}, "data.csv: positive and negative are both null or both given"),
         ({"positive": "negative"}, "data.csv: positive and negative are both 'negative'"),
-        ({"positive": 1}, "data.csv.positive: 1 is not allowed: input should be a valid string"),
+        (
+            {"positive": 1.5},
+            "data.csv.positive: 1.5 is not allowed: input should be a valid string",
+        ),
         ({"path": ""}, "data.csv.path: '' is not allowed"),
         ({"test_share": 1.0}, "data.csv.test_share: 1.0 is not allowed"),
         ({"encoding": "utf-9"}, "data.csv.encoding: 'utf-9' is not allowed: python knows no such"),

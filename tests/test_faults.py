@@ -29,6 +29,8 @@ from tests.conftest import (
     results,
     stages_run,
 )
+from workflow.errors import InputError
+from workflow.storage import whole_folder
 
 BOUND = 60  # seconds; everything here takes a few
 
@@ -217,6 +219,17 @@ def test_a_full_disk_is_one_sentence(
             call("stages.curves", variant)
         assert results(folder) == before
         inside.undo()
+
+
+def test_a_disk_that_is_mounted_where_results_go_loses_nothing(tmp_path: Path):
+    folder, link = tmp_path / "a disk", tmp_path / "vectors"
+    folder.mkdir()
+    link.symlink_to(folder)
+    with small_disk(folder, "1m"):
+        (folder / "old").write_text("")
+        with pytest.raises(InputError, match="a disk: a disk is mounted there"), whole_folder(link):
+            pass
+        assert [path.name for path in folder.iterdir()] == ["old"]
 
 
 @pytest.mark.parametrize("fault", ["full", "read-only"])

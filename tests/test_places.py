@@ -1,5 +1,6 @@
 """The project where one does not expect it: behind links, in a larger repository, elsewhere."""
 
+import errno
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,24 @@ def test_a_folder_that_is_a_link_is_followed(tmp_path: Path):
     with whole_folder(link) as folder:
         (folder / "newer").write_text("")
     assert [path.name for path in disk.iterdir()] == ["newer"]
+
+
+def test_what_cannot_take_its_place_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder, rename = tmp_path / "vectors", Path.rename
+    with whole_folder(folder) as partial:
+        (partial / "old").write_text("")
+
+    def fails(path: Path, target: Path) -> Path:
+        if path.name == ".vectors.partial":
+            raise OSError(errno.EXDEV, "no")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fails)
+    with pytest.raises(OSError, match="no"), whole_folder(folder):
+        pass
+    assert [path.name for path in tmp_path.rglob("*")] == ["vectors", "old"]
 
 
 def test_results_on_another_disk_stay_there_and_are_the_same(

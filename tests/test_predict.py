@@ -171,6 +171,34 @@ def test_a_damaged_folder_is_told(name: str, content: bytes | None, sentence: st
     assert re.search(sentence, said)
 
 
+def test_a_file_in_the_place_of_a_variant_is_told(tmp_path):
+    path = tmp_path / "reviews.txt"
+    path.write_text("w1\n")
+    assert refusal("commands.predict", str(path)) == (
+        f"error: {path} is a file; the variant comes first: "
+        f"python -m commands.predict candidate {path}"
+    )
+
+
+def test_an_output_without_all_letters_has_them_as_json_writes_them(tmp_path):
+    (tmp_path / "reviews.txt").write_text("w1 😀\n", "utf-8")
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "commands.predict",
+            "candidate",
+            str(tmp_path / "reviews.txt"),
+            "--json",
+        ],
+        env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=True,
+    )
+    assert b"\\ud83d\\ude00" in said.stdout
+    assert json.loads(said.stdout)["text"] == "w1 😀"
+
+
 def test_a_variant_that_is_not_trained_is_told():
     sentence = refusal("commands.predict", "nothing", "--sentence", "w1")
     assert sentence.startswith("error: models/nothing: no trained model; `dvc repro`")
@@ -260,7 +288,7 @@ def test_no_line_no_answer(tmp_path):
         (b"x,x\n1,2\n", ["--text", "x"], "no column 'x', or one twice; there are x, x"),
         (b"a,x\n1,2,3\n", ["--text", "x"], "line 2: not as many fields as the header, which has 2"),
         (b"a,x\n1\n", ["--text", "x"], "line 2: not as many fields as the header, which has 2"),
-        (b'a,x\n1,"2\n', ["--text", "x"], "line 2: unexpected end of data"),
+        (b'a,x\n1,"2\n', ["--text", "x"], "line 2: unexpected end of data; is a quote left open?"),
         (b"x,seeds\n1,2\n", ["--text", "x"], "rename column seeds"),
     ],
 )
@@ -378,10 +406,17 @@ def test_a_review_that_is_not_there_is_told(number: str):
 
 def test_predictions_of_other_reviews_are_not_shown(trained, tmp_path, monkeypatch):
     shutil.copytree(trained / "data", tmp_path / "data")
+    shutil.copy(trained / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     facts = PREDICTIONS / "deep/facts.json"
     write_json(facts, read_json(facts, dict) | {"sha256": "another"})
     assert "of other reviews than data/reviews" in refusal("commands.decode", "0")
+    edit_params(
+        tmp_path,
+        variants={"candidate": {"recipe": "model", "features": "ngrams"}},
+        compare__reference="candidate",
+    )
+    call("commands.decode", "0")  # nothing is asked of a variant that is no more
 
 
 # --- a SavedModel ---------------------------------------------------------------------------------
@@ -425,6 +460,21 @@ def test_an_export_needs_tensorflow_alone(tmp_path, predictors, trained):
     for variant, line in zip(VARIANTS, served.stdout.splitlines(), strict=True):
         expected = predictors[variant].predict(texts).mean(axis=0)
         np.testing.assert_allclose(json.loads(line), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["../models/candidate", "/elsewhere", "a/b", "..", ""])
+def test_an_export_is_written_below_exports_alone(name: str, trained: Path):
+    before = sorted((trained / "models/candidate").rglob("*"))
+    assert refusal("commands.export", name, "--model", "models/candidate") == (
+        f"error: {name!r} is no name of a variant; a folder is named by --model"
+    )
+    assert sorted((trained / "models/candidate").rglob("*")) == before
+
+
+def test_an_export_of_a_folder_has_its_name(tmp_path, trained, capsys):
+    with contextlib.chdir(tmp_path):
+        call("commands.export", "--model", str(trained / "models/deep"))
+    assert capsys.readouterr().out.startswith("exports/deep: 3 seeds")
 
 
 def test_a_tokenizer_that_tensorflow_has_not_is_told(tmp_path, monkeypatch):

@@ -11,8 +11,10 @@ import pytest
 
 from commands import readme
 from tests.conftest import PROJECT
+from workflow.errors import InputError
+from workflow.model_card import ERRORS
 from workflow.params import load_params
-from workflow.storage import HELD_OUT, METRICS
+from workflow.storage import DIFFERENCES, HELD_OUT, HISTORY, METRICS, SCORES
 
 
 @pytest.fixture
@@ -61,6 +63,35 @@ def test_what_was_measured_of_the_variants_was_measured_of_these(committed: Path
     assert set(re.findall(r"^\| `(\w+)`", measured, re.MULTILINE)) == set(
         load_params(PROJECT / "params.yaml").variants
     )
+
+
+DAMAGED = [SCORES, DIFFERENCES, HISTORY / "single.csv", readme.FIGURES, readme.CONCLUSIONS, ERRORS]
+
+
+@pytest.mark.parametrize("damage", ["conflict", "cut"])
+@pytest.mark.parametrize("path", DAMAGED, ids=str)
+def test_a_damaged_table_is_named(committed: Path, path: Path, damage: str):
+    lines = (committed / path).read_text("utf-8").splitlines()
+    lines = [lines[0], "<<<<<<< HEAD", *lines[1:]] if damage == "conflict" else [*lines[:3], "a,"]
+    (committed / path).write_text("\n".join(lines), "utf-8")
+    with pytest.raises(InputError, match=path.name):
+        readme.read_sources(committed)
+
+
+def test_what_is_said_of_the_notebook_stays_where_a_variant_of_it_is_no_more(committed: Path):
+    sources = readme.read_sources(committed)
+    blocks = [
+        f"<!-- {name} -->\n<!-- /{name} -->" for name in ("figures", "conclusions", "in_short")
+    ]
+    text = "\n".join(blocks)
+    assert readme.filled(text, sources) != text
+    for lost in ("single", "single_regularized"):
+        fewer = {name: bits for name, bits in sources.correct.items() if name != lost}
+        curves = {name: curve for name, curve in sources.validation.items() if name != lost}
+        scores = sources.scores.query("variant != @lost")
+        less = sources._replace(correct=fewer, validation=curves, scores=scores)
+        assert readme.filled(text, less) == text
+        assert f"| `{lost}`" not in readme.filled("<!-- results -->\n<!-- /results -->", less)
 
 
 def test_a_figure_holds_where_one_more_run_would_fall():

@@ -218,3 +218,12 @@ def test_a_remote_needs_an_address(tmp_path: Path, mirror: Path, home: Path):
     result = attempt(tmp_path, mirror, home, *MAKE_REMOTE)
     assert result.returncode != 0
     assert "say where: make remote URL=s3://bucket/path" in result.stderr
+
+
+def test_the_model_is_had_by_its_name(copy: Path, mirror: Path, home: Path, tmp_path: Path):
+    """As docs/sharing.md says; a repository beside this one needs no remote."""
+    command(copy, mirror, home, "git tag --annotate candidate@v1.0.0 --message First")
+    line = "dvc artifacts get --rev v1.0.0 --out got"
+    command(tmp_path, mirror, home, line, str(copy), "candidate")
+    names = {path.name for path in (copy / "models/candidate").iterdir()}
+    assert {path.name for path in (tmp_path / "got").iterdir()} == names

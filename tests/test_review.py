@@ -393,8 +393,11 @@ def shorten(project: Path, reviews: int) -> None:
 def test_an_unknown_revision_gets_a_sentence(project: Path):
     sentence = refusal("commands.review", "nosuch")
     assert sentence.startswith(
-        "error: this clone has no revision nosuch: `git fetch origin nosuch`"
+        "error: this clone has no revision 'nosuch': `git fetch origin nosuch`"
     )
+    for nothing_to_fetch in ("HEAD~9", "0123abc", ""):
+        sentence = refusal("commands.review", nothing_to_fetch)
+        assert sentence == f"error: this clone has no revision {nothing_to_fetch!r}"
 
 
 def test_a_base_that_a_shallow_clone_does_not_have_gets_a_sentence(
@@ -404,7 +407,7 @@ def test_a_base_that_a_shallow_clone_does_not_have_gets_a_sentence(
     git(tmp_path, "clone", "--quiet", "--depth", "1", project.as_uri(), "shallow")
     monkeypatch.chdir(tmp_path / "shallow")
     sentence = refusal("commands.review", "HEAD~1")
-    assert sentence.startswith("error: this shallow clone has no revision HEAD~1: ")
+    assert sentence.startswith("error: this shallow clone has no revision 'HEAD~1': ")
     git(tmp_path / "shallow", *re.findall("`git (fetch --unshallow)`", sentence)[0].split())
     call("commands.review", "HEAD~1")
 

@@ -134,7 +134,8 @@ def test_damage_that_dvc_checked_out(
     assert results(here) == results(repository)
 
 
-def test_a_damaged_lock_is_one_sentence(here: Path):
-    with (here / "dvc.lock").open("r+") as file:
+@pytest.mark.parametrize("name", ["dvc.lock", "dvc.yaml", "params.yaml"])
+def test_a_damaged_file_of_dvc_is_one_sentence(here: Path, name: str):
+    with (here / name).open("r+") as file:
         file.write("{")
-    assert "Git may have it whole: `git checkout dvc.lock`" in refusal("commands.verify")
+    assert f"Git may have it whole: `git checkout {name}`" in refusal("commands.verify")

@@ -1,5 +1,6 @@
 """How a process ends when it cannot go on: with one sentence where its user can mend it."""
 
+import errno
 import io
 import os
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 INTERRUPTED = 130  # what a shell reports for Ctrl-C; DVC records only a stage that ends with 0
 
 
@@ -49,7 +51,8 @@ def run(main: Callable[[], None]) -> None:
     except BrokenPipeError:
         pass
     except OSError as error:
-        sys.exit(f"error: {error}: make room or give access, then try again")
+        remedy = ": make room or give access, then try again" if error.errno in REFUSED else ""
+        sys.exit(f"error: {error}{remedy}")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     finally:

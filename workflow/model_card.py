@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
 from workflow.block import read_yaml
-from workflow.errors import InputError
+from workflow.errors import reading
 from workflow.gain import difference
 from workflow.mistakes import with_intervals
 from workflow.report import interval, table
-from workflow.results import Correct, read_correct, read_facts
+from workflow.results import Correct, read_correct, read_differences, read_facts, read_scores
 from workflow.seeds import spread
 from workflow.storage import CORRECT, DIFFERENCES, HELD_OUT, METRICS, SCORES, DataFacts
 
@@ -40,14 +40,16 @@ def read_card(folder: Path) -> Card:
     Raises:
         InputError: docs/errors.csv is of other results.
     """
-    scores, differences = (
-        pd.read_csv(folder / path).query("variant == @CANDIDATE") for path in (SCORES, DIFFERENCES)
-    )
+    tables = read_scores(folder / SCORES), read_differences(folder / DIFFERENCES)
+    scores, differences = (table.query("variant == @CANDIDATE") for table in tables)
     correct = read_correct(folder / CORRECT / f"{CANDIDATE}.npz")
-    path = folder / ERRORS
-    errors = pd.read_csv(path, keep_default_na=False) if path.exists() else None
-    if errors is not None and errors["wrong"][0] != (~correct.of["test"]).all(axis=0).sum():
-        raise InputError(f"{ERRORS}: of other results than metrics/; `make errors` makes it anew")
+    path, errors = folder / ERRORS, None
+    if path.exists():
+        with reading(ERRORS, "; `make errors` makes it anew"):
+            counts = {"reviews": "int64", "wrong": "int64"}
+            errors = pd.read_csv(path, dtype=counts, keep_default_na=False)
+            if errors["wrong"][0] != (~correct.of["test"]).all(axis=0).sum():
+                raise ValueError("of other results than metrics/")
     params = read_yaml(folder / "params.yaml")
     return Card(params, read_facts(folder / METRICS), scores, differences, correct, errors)
 
@@ -69,8 +71,9 @@ def recipe(of: Card) -> str:
 def data(of: Card) -> str:
     """Where the reviews are from and how many there are."""
     facts = of.facts
+    own = "**Not the reviews above, but own ones.** " if facts.source.startswith("csv") else ""
     return (
-        f"Source `{facts.source}`, sha256 `{facts.sha256}…`: {facts.train_reviews:,} train, "
+        f"{own}Source `{facts.source}`, sha256 `{facts.sha256}…`: {facts.train_reviews:,} train, "
         f"{facts.validation_reviews:,} validation and {facts.test_reviews:,} test reviews, "
         f"{facts.vocabulary:,} words."
     )

@@ -4,12 +4,14 @@ Every stage calls `load_params` first, so a mistake anywhere in the file stops t
 once, not after the stages that happen not to read that key.
 """
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     StringConstraints,
     ValidationError,
@@ -55,14 +57,18 @@ class BundledSource(Block):
     test_reviews: Annotated[int, Field(ge=1, lt=25_000)]
 
 
+# A number or truth value stands for its text, as JSON lines have it: 1, true.
+Label = Annotated[Name, BeforeValidator(lambda v: json.dumps(v) if isinstance(v, int) else v)]
+
+
 class CsvSource(Block):
     """The user's own reviews: a file, or a folder with train.* and test.*, and how it is read."""
 
     path: Name
     text: Name
     label: Name
-    positive: Name | None = None
-    negative: Name | None = None
+    positive: Label | None = None
+    negative: Label | None = None
     test_share: Annotated[float, Field(gt=0, lt=1)]
     encoding: Annotated[str, AfterValidator(_text_encoding)] = "utf-8"
     tokens: Tokens = "ascii"

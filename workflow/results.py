@@ -102,22 +102,22 @@ def read_facts(path: Path = METRICS) -> DataFacts:
         return DataFacts.model_validate(metrics["data"])
 
 
-def read_differences() -> pd.DataFrame:
+def read_differences(path: Path = DIFFERENCES) -> pd.DataFrame:
     """What compare found; InputError if it is missing or damaged. One seed has no interval."""
     columns: dict[str, Any] = {"variant": str, "split": str, "verdict": str, "seeds": "int64"}
     numbers = dict.fromkeys(["mean", "low", "high"], "float64")
-    with reading(DIFFERENCES, REMEDY):
+    with reading(path, REMEDY):
         table = pd.read_csv(
-            DIFFERENCES, usecols=[*columns, *numbers], dtype=columns | numbers, na_values={}
+            path, usecols=[*columns, *numbers], dtype=columns | numbers, na_values={}
         )
         if table["mean"].isna().any() or not table["split"].isin(HELD_OUT).all():
             raise ValueError("rows are missing or damaged")
     return table
 
 
-def read_history(variant: str, seeds: Iterable[int]) -> pd.DataFrame:
+def read_history(variant: str, seeds: Iterable[int], folder: Path = HISTORY) -> pd.DataFrame:
     """The history of exactly these; InputError if it is missing or damaged."""
-    path = HISTORY / f"{variant}.csv"
+    path = folder / f"{variant}.csv"
     history = read_csv(
         path,
         {"variant": str, "seed": "int64", "fit": str, "epoch": "int64", "split": str}

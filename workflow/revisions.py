@@ -65,11 +65,15 @@ def commit_of(revision: str) -> str:
         return git("rev-parse", "--verify", f"{revision}^{{commit}}").decode().strip()
     except InputError:
         shallow = git("rev-parse", "--is-shallow-repository").strip() == b"true"
-        earlier = "`git fetch --unshallow` brings what came before; " if shallow else ""
-        raise InputError(
-            f"this {'shallow ' if shallow else ''}clone has no revision {revision}: {earlier}"
-            f"`git fetch origin {revision}` brings a branch or tag, which is FETCH_HEAD then"
-        ) from None
+        remedies = ["`git fetch --unshallow` brings what came before"] if shallow else []
+        if re.fullmatch(r"(?![0-9a-f]{4,39}$)\w[\w./-]*", revision):
+            fetch = (
+                f"`git fetch origin {revision}` brings a branch or tag, which is FETCH_HEAD then"
+            )
+            remedies += [fetch]
+        clone = "shallow clone" if shallow else "clone"
+        said = f"this {clone} has no revision {revision!r}"
+        raise InputError(": ".join([said, *filter(None, ["; ".join(remedies)])])) from None
 
 
 def parting_of(commit: str) -> str:

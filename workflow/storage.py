@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from workflow.block import Block
-from workflow.errors import reading
+from workflow.errors import InputError, reading
 from workflow.params import Tokens
 
 REVIEWS = Path("data/reviews")  # written by download
@@ -215,17 +215,27 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     """A new folder to write to, which takes the place of `folder` once all is written.
 
     Where `folder` is a link, that of what it leads to, perhaps on another disk.
+
+    Raises:
+        InputError: a disk is mounted there, whose place no folder can take.
     """
     folder = folder.resolve() if folder.is_symlink() else folder
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    if folder.is_mount():
+        raise InputError(f"{folder}: a disk is mounted there; take a folder on that disk instead")
+    partial, old = (folder.with_name(f".{folder.name}.{kind}") for kind in ("partial", "old"))
+    for left_over in (partial, old):
+        shutil.rmtree(left_over, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         yield partial
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
         partial.rename(folder)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        for left_over in (partial, old):
+            shutil.rmtree(left_over, ignore_errors=True)
 
 
 def write_json(path: Path, value: object) -> None:

@@ -35,9 +35,7 @@ class Vocabulary:
         with reading(path, REMEDY):
             if list(ranks.values()) != list(range(1, len(ranks) + 1)):
                 raise ValueError("the ranks are not 1, 2, 3, …")
-        # Encoders have had these facts only since there is more than one tokenizer.
-        tokens: Tokens = read_json(facts, ReviewFacts).tokens if facts.exists() else "ascii"
-        return cls(list(ranks), tokens)
+        return cls(list(ranks), read_json(facts, ReviewFacts).tokens)
 
     @cached_property
     def ranks(self) -> dict[str, int]:

@@ -35,7 +35,8 @@ def read_rows(path: Path, source: CsvSource) -> Rows:
     if kind not in (*DELIMITERS, JSON_LINES):
         raise ValueError("its name must end in .csv, .tsv or .jsonl, and then .gz, .bz2 or .xz")
     columns = [source.text, source.label]
-    encoding = codecs.lookup(source.encoding).name.replace("utf-8", "utf-8-sig")
+    encoding = codecs.lookup(source.encoding).name
+    encoding = "utf-8-sig" if encoding == "utf-8" else encoding  # a mark at its start is no text
     with (
         path.open("rb") as file,
         tqdm(
@@ -50,17 +51,23 @@ def read_rows(path: Path, source: CsvSource) -> Rows:
             if kind == JSON_LINES
             else table_rows(lines, DELIMITERS[kind], columns)
         )
-        for row, values in found:
-            for column, value in zip(columns, values, strict=True):
-                if reason := unreadable(value, source.encoding):
-                    raise ValueError(f"row {row}, column {column!r}: {reason}")
-            yield row, values
-            bar.update(file.tell() - bar.n)
+        try:
+            for row, values in found:
+                for column, value in zip(columns, values, strict=True):
+                    check_characters(value, f"row {row}, column {column!r}")
+                yield row, values
+                bar.update(file.tell() - bar.n)
+        except EncodingError as place:
+            named = f"the encoding {source.encoding}, which data.csv.encoding in params.yaml names"
+            raise ValueError(f"{place}: it is not in {named}") from None
 
 
 def read_lines(text: io.TextIOWrapper) -> Iterator[str]:
     for number in itertools.count(1):
-        line = text.readline(LONGEST + 1)
+        try:
+            line = text.readline(LONGEST + 1)
+        except UnicodeError as error:
+            raise EncodingError(f"line {number}") from error
         if len(line) > LONGEST:
             raise ValueError(f"line {number} has more than {LONGEST:,} characters")
         if not line:
@@ -68,15 +75,18 @@ def read_lines(text: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def unreadable(value: str, encoding: str) -> str:
-    """What is wrong with the characters of a text or a label, if anything is."""
-    if "\0" in value:
-        return "there is a NUL byte in it"
+class EncodingError(ValueError):
+    """The place of a text that is not in the encoding in which it is read."""
+
+
+def check_characters(value: str, place: str) -> None:
+    """EncodingError or ValueError if a text has characters that cannot be."""
     try:
         value.encode()
     except UnicodeEncodeError:
-        return f"it is not in the encoding {encoding}, which data.csv.encoding in params.yaml names"
-    return ""
+        raise EncodingError(place) from None
+    if "\0" in value:
+        raise ValueError(f"{place}: there is a NUL byte in it")
 
 
 def table_rows(lines: Iterator[str], delimiter: str, columns: list[str]) -> Rows:
@@ -94,6 +104,8 @@ def table_rows(lines: Iterator[str], delimiter: str, columns: list[str]) -> Rows
             raise ValueError(f"row {number}: {error}; is a quote left open?") from None
         if not header:
             header = row
+            for cell in header:
+                check_characters(cell, f"row {number}")
             places = [place_of(column, header) for column in columns if header]
         elif row:
             if len(row) != len(header):
@@ -115,6 +127,7 @@ def json_rows(lines: Iterator[str], columns: list[str]) -> Rows:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
+        check_characters(line, f"row {number}")
         try:
             record = orjson.loads(line)
         except ValueError as error:

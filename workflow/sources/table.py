@@ -50,7 +50,7 @@ def csv_reviews(data: Data) -> Corpus:
     if not len(test) or len(np.unique(reviews.labels[train])) < 2:
         raise InputError(
             f"{path}: of {len(reviews):,} reviews, {len(train):,} are left to train on and "
-            f"{len(test):,} to test; these must be some, and those some of either label"
+            f"{len(test):,} to test; there must be some to test, and some of each label to train on"
         )
     training, held_out = pick(reviews, train), pick(reviews, test)
     del found, reviews  # as large as these two together
@@ -89,6 +89,8 @@ def read_files(source: CsvSource) -> Found:
     if len(names) < 2:
         raise InputError(f"{source.path}: every label is {names[0]!r}; there must be two")
     numbers = np.frombuffer(labels, np.uint8)
+    if missing := [name for number, name in enumerate(names) if number not in numbers]:
+        raise InputError(f"{source.path}: no row has the label {missing[0]!r}")
     if source.positive is None and names != sorted(names):
         names, numbers = names[::-1], 1 - numbers
     return Found(Reviews(values, offsets, numbers), words, ends[1], names[1], names[0])
