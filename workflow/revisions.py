@@ -170,27 +170,19 @@ class Results:
         """The keys of params.yaml with which the stages did not run, as dvc.lock says."""
         if not (self.folder / LOCK).exists():
             return []
+        features = {key.split(".")[1] for key in self.params if key.startswith("features.")}
+        found: dict[str, None] = {}
         with self.named(), reading(self.folder / LOCK, GIT_MAY_HAVE_IT):
-            stages = YAML(typ="safe").load(self.folder / LOCK)["stages"]
-            features = {key.split(".")[1] for key in self.params if key.startswith("features.")}
-            ran_with = {
-                key: value
-                for name, stage in stages.items()
-                if name.partition("@")[2] in ("", *features, *self.variants)
-                for key, value in stage.get("params", {}).get(str(PARAMS), {}).items()
-            }
-        here = {
-            top: {k: v for k, v in self.params.items() if k == top or k.startswith(f"{top}.")}
-            for top in ran_with
-        }
-        keys = {
-            key: None
-            for top, value in ran_with.items()
-            for ran in [dict(flat(value, top))]
-            for key in [*here[top], *ran]
-            if (key in ran, ran.get(key)) != (key in here[top], here[top].get(key))
-        }
-        return list(keys)
+            for name, stage in YAML(typ="safe").load(self.folder / LOCK)["stages"].items():
+                if name.partition("@")[2] not in ("", *features, *self.variants):
+                    continue  # DVC leaves there what is no more
+                for block, value in stage.get("params", {}).get(str(PARAMS), {}).items():
+                    ran, inside = dict(flat(value, block)), f"{block}."
+                    here = {k: v for k, v in self.params.items() if f"{k}.".startswith(inside)}
+                    known = here.keys() & ran.keys()
+                    found |= dict.fromkeys(here.keys() ^ ran.keys())
+                    found |= dict.fromkeys(key for key in known if here[key] != ran[key])
+        return sorted(found)
 
     def recipe(self, variant: str) -> dict[str, Any]:
         """What params.yaml says of the variant."""
