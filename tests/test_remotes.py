@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
 import pytest
 
 from tests.conftest import PROJECT, attempt, call, command, environment, results, stages_run
+from workflow.storage import SCORES
 
 PREDICTIONS = "data/predictions/candidate/test.npy"
 
@@ -195,8 +197,8 @@ def test_the_review_asks_no_remote(
         monkeypatch.setenv(variable, value)
     monkeypatch.chdir(clone)
     monkeypatch.setattr("dvc.repo.Repo.__init__", None)
-    scores = (clone / "metrics/scores.csv").read_text()
-    (clone / "metrics/scores.csv").write_text(scores.replace(",0.", ",0.1"))
+    scores = pd.read_csv(clone / SCORES)
+    scores.assign(test_loss=2 * scores["test_loss"]).to_csv(clone / SCORES, index=False)
     call("commands.review", "HEAD")
     assert "candidate.test_loss" in (clone / "review/report.md").read_text()
     assert not (clone / "data").exists()
