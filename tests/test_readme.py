@@ -38,7 +38,7 @@ def test_the_committed_pages_have_the_committed_figures(committed: Path):
 
 
 def test_the_example_in_the_readme_changes_the_committed_results(committed: Path):
-    """Its own figures can be had from a training alone: `python -m commands.readme EXPERIMENT`."""
+    """Where the candidate changed, CONTRIBUTING.md says how the example is made anew."""
     text = (committed / "README.md").read_text("utf-8")
     before = json.loads((committed / METRICS).read_text())["candidate"]
     diff = re.findall(
