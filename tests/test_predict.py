@@ -159,6 +159,7 @@ def test_texts_are_divided_as_the_training_reviews_were(tmp_path):
         ("seed-1.keras", None, r"seed-1\.keras: it takes 50 columns, its encoder has \d+"),
         ("encoder/word_index.json", b"{", r"word_index\.json: .*json_invalid"),
         ("encoder/word_index.json", b'{"a": 2}', r"the ranks are not 1, 2, 3"),
+        ("encoder/facts.json", b"", r"facts\.json: .*json_invalid"),
         ("encoder/ngrams.json", b"{}", r"ngrams\.json"),
         ("encoder/keys.npy", b"", r"encoder: "),
     ],

@@ -11,6 +11,7 @@ import pytest
 
 from commands import readme
 from tests.conftest import PROJECT
+from workflow import model_card
 from workflow.errors import InputError
 from workflow.model_card import ERRORS
 from workflow.params import load_params
@@ -63,6 +64,13 @@ def test_what_was_measured_of_the_variants_was_measured_of_these(committed: Path
     assert set(re.findall(r"^\| `(\w+)`", measured, re.MULTILINE)) == set(
         load_params(PROJECT / "params.yaml").variants
     )
+
+
+def test_the_card_says_so_of_own_reviews(committed: Path):
+    card = readme.read_sources(committed).card
+    own = card._replace(facts=card.facts.model_copy(update={"source": "csv:own.csv"}))
+    said = "**Not the reviews above, but own ones.** "
+    assert [model_card.data(of).startswith(said) for of in (card, own)] == [False, True]
 
 
 DAMAGED = [SCORES, DIFFERENCES, HISTORY / "single.csv", readme.FIGURES, readme.CONCLUSIONS, ERRORS]

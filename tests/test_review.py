@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
 from tests.conftest import PROJECT, Experiment, call, command, commit, edit_params, refusal
+from workflow.gain import Difference, enough_seeds
 from workflow.results import Correct
 from workflow.storage import CORRECT, FIGURES, HELD_OUT, METRICS, SCORES, write_json
 
@@ -171,6 +172,22 @@ def test_what_matters_is_what_params_yaml_says(
     report = review()
     assert row_of(report)["verdict"] == word
     assert report["smallest"] == smallest
+
+
+def test_enough_seeds_are_those_of_one_row_among_all(project: Path, review: Review):
+    edit_params(project, model__dropout=0.9)
+    edit_params(project, baselines__single__epochs=1)
+    for variant in ("single", "candidate"):
+        bits = bits_of(project, variant)
+        for row, more in zip(bits["validation"], (0, 0, 1, 2, 3, 6), strict=True):
+            row[np.flatnonzero(~row)[:more]] = True
+        write_bits(project, variant, bits)
+    rows = [row for row in review()["accuracy"] if row["split"] == "validation"]
+    assert len(rows) == 2
+    for row in rows:
+        d = Difference(**{name: row[name] for name in Difference._fields})
+        alone, of_two = (enough_seeds(d, 0.01, among) for among in (1, 2))
+        assert row["enough_seeds"] == of_two != alone
 
 
 def test_a_changed_parameter_is_shown_with_its_figures(project: Path, review: Review):
@@ -343,8 +360,10 @@ def test_seeds_that_are_on_one_side_only_are_compared_as_independent_runs(
 def test_so_few_common_seeds_that_they_give_no_verdict_give_one_as_independent_runs(
     project: Path, review: Review
 ):
+    edit_params(project, train__first_seed=6)
     shift(project, by=5)
     report = review()
+    assert report["accuracy"]
     assert {row["verdict"] for row in report["accuracy"]} <= {"~", "same"}
     assert report["notes"] == ["Compared as independent runs: one seed is on both sides."]
 
@@ -393,7 +412,7 @@ def shorten(project: Path, reviews: int) -> None:
 def test_an_unknown_revision_gets_a_sentence(project: Path):
     sentence = refusal("commands.review", "nosuch")
     assert sentence.startswith(
-        "error: this clone has no revision 'nosuch': `git fetch origin nosuch`"
+        "error: this clone has no revision 'nosuch'; `git fetch origin nosuch`"
     )
     for nothing_to_fetch in ("HEAD~9", "0123abc", ""):
         sentence = refusal("commands.review", nothing_to_fetch)
@@ -407,7 +426,9 @@ def test_a_base_that_a_shallow_clone_does_not_have_gets_a_sentence(
     git(tmp_path, "clone", "--quiet", "--depth", "1", project.as_uri(), "shallow")
     monkeypatch.chdir(tmp_path / "shallow")
     sentence = refusal("commands.review", "HEAD~1")
-    assert sentence.startswith("error: this shallow clone has no revision 'HEAD~1': ")
+    assert sentence.startswith(
+        "error: this shallow clone has no revision 'HEAD~1'; `git fetch --unshallow`"
+    )
     git(tmp_path / "shallow", *re.findall("`git (fetch --unshallow)`", sentence)[0].split())
     call("commands.review", "HEAD~1")
 
@@ -488,7 +509,7 @@ def test_results_of_two_runs_mixed_are_refused(project: Path):
     call("commands.review", "HEAD")
 
 
-# --- other than the workspace's own change ---
+# --- other than the workspace's own change --------------------------------------------------------
 
 
 def test_parameters_that_nothing_was_run_with_have_no_results(

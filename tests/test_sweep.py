@@ -17,7 +17,7 @@ from tests.test_gain import REVIEWS, draw_margins, most, shaken, train
 from tests.test_review import DATA, commit_all, make_project, retrain, write_variant
 from workflow.gain import Difference, difference, luck, verdicts
 from workflow.revisions import experiments, git
-from workflow.storage import METRICS, SCORES, write_json
+from workflow.storage import CORRECT, METRICS, SCORES, write_json
 
 Printed = Callable[..., str]
 
@@ -106,6 +106,17 @@ def test_experiments_are_those_on_the_base_that_are_not_twice_the_same(project: 
     assert list(experiments({base}).values()) == ["one"]
     assert experiments({head()}) == {commit: "later"}
     assert sorted(experiments({base, head()}).values()) == ["later", "one"]
+
+
+def test_a_damaged_base_is_no_fault_of_an_experiment(project: Path, printed: Printed):
+    path = project / CORRECT / "candidate.npz"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:50])
+    git("commit", "--all", "--quiet", "--message", "Damaged")
+    path.write_bytes(whole)
+    save("one")
+    assert "candidate.npz: " in (sentence := refusal("commands.sweep"))
+    assert "so it is in HEAD (" in sentence
 
 
 def test_experiments_without_a_verdict_are_named_with_the_reason(project: Path, printed: Printed):

@@ -65,15 +65,13 @@ def commit_of(revision: str) -> str:
         return git("rev-parse", "--verify", f"{revision}^{{commit}}").decode().strip()
     except InputError:
         shallow = git("rev-parse", "--is-shallow-repository").strip() == b"true"
-        remedies = ["`git fetch --unshallow` brings what came before"] if shallow else []
+        said = f"this {'shallow ' if shallow else ''}clone has no revision {revision!r}"
+        if shallow:
+            said += "; `git fetch --unshallow` brings what came before"
         if re.fullmatch(r"(?![0-9a-f]{4,39}$)\w[\w./-]*", revision):
-            fetch = (
-                f"`git fetch origin {revision}` brings a branch or tag, which is FETCH_HEAD then"
-            )
-            remedies += [fetch]
-        clone = "shallow clone" if shallow else "clone"
-        said = f"this {clone} has no revision {revision!r}"
-        raise InputError(": ".join([said, *filter(None, ["; ".join(remedies)])])) from None
+            fetch = f"`git fetch origin {revision}` brings a branch or tag"
+            said += f"; {fetch}, which is FETCH_HEAD then"
+        raise InputError(said) from None
 
 
 def parting_of(commit: str) -> str:
