@@ -20,12 +20,12 @@ from tqdm import tqdm
 from benchmarks.measure import paragraph, table
 from benchmarks.retrained import Vectors, correct, load
 from stages.train import train_all
-from workflow import figures
-from workflow.gain import Difference, difference, verdicts
+from workflow.charts.style import COLOURS, number_of, percent
+from workflow.evaluation.scores import mean_and_std
+from workflow.evaluation.significance import Difference, difference, verdicts
+from workflow.model.params import Recipe
+from workflow.model.training import TrainingData
 from workflow.params import Params, load_params
-from workflow.recipe import Recipe
-from workflow.seeds import spread
-from workflow.training import Data
 
 RESULTS = Path(__file__).with_suffix(".md")
 FIGURE = RESULTS.with_name("training_size.png")
@@ -60,10 +60,10 @@ def single_changes(before: Recipe, after: Recipe) -> dict[str, Recipe]:
     return changed | {f"all of these: `{TO}`": after}
 
 
-def against(base: Outcome, others: dict[str, Outcome], smallest: float) -> list[dict[str, str]]:
+def against(base: Outcome, others: dict[str, Outcome], min_effect: float) -> list[dict[str, str]]:
     """A row for each, as one family."""
     found = {name: difference(of.right, base.right) for name, of in others.items()}
-    words = verdicts(found, smallest)
+    words = verdicts(found, min_effect)
     return [
         {
             "": name,
@@ -89,7 +89,9 @@ def grown(params: Params, variant: str) -> dict[int, Outcome]:
     found = {}
     for share in tqdm(SHARES, variant):
         reviews = round(share * train)
-        part = Data(vectors.data.training.between(0, size + reviews), size, vectors.data.columns)
+        part = TrainingData(
+            vectors.data.training.between(0, size + reviews), size, vectors.data.columns
+        )
         found[reviews] = outcome(recipe, Vectors(part, vectors.test), params.train.all_seeds)
     return found
 
@@ -110,17 +112,17 @@ def draw(curves: dict[str, dict[int, Any]], seeds: int) -> None:
         sizes, values = list(of_curve), np.array(list(of_curve.values()))
         middle = values.mean(axis=1)
         reach = np.abs([values.min(axis=1) - middle, values.max(axis=1) - middle])
-        colour = figures.COLOURS["validation"] if name.startswith(TO) else "#333333"
+        colour = COLOURS["validation"] if name.startswith(TO) else "#333333"
         axis.errorbar(sizes, middle, reach, fmt=style, capsize=3, color=colour, label=name)
     axis.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axis.set_xlim(left=0)
     axis.set_xlabel("reviews to train on")
     axis.set_ylabel("validation accuracy")
-    axis.yaxis.set_major_formatter(figures.percent)
+    axis.yaxis.set_major_formatter(percent)
     axis.grid()
     axis.legend(loc="upper left")
     more = "More reviews to train on give a better network"
-    axis.set_title(f"{more}: mean and range of {figures.number_of(seeds)}", loc="left", fontsize=12)
+    axis.set_title(f"{more}: mean and range of {number_of(seeds)}", loc="left", fontsize=12)
     figure.savefig(FIGURE, dpi=100, metadata={"Software": None})
     plt.close(figure)
 
@@ -128,14 +130,15 @@ def draw(curves: dict[str, dict[int, Any]], seeds: int) -> None:
 def size_rows(curves: dict[str, dict[int, Any]]) -> list[dict[str, str]]:
     sizes = next(iter(curves.values()))
     return [
-        {"reviews": f"{size:,}"} | {name: spread(of[size], ".2%") for name, of in curves.items()}
+        {"reviews": f"{size:,}"}
+        | {name: mean_and_std(of[size], ".2%") for name, of in curves.items()}
         for size in sizes
     ]
 
 
 def main() -> None:
     params = load_params()
-    seeds, smallest = params.train.all_seeds, params.compare.smallest
+    seeds, min_effect = params.train.all_seeds, params.compare.min_effect
     vectors, before = load(params, FROM), params.recipe(FROM)
     changes = single_changes(before, params.recipe(TO))
     base = outcome(before, vectors, seeds)
@@ -150,11 +153,11 @@ def main() -> None:
         fewer, every = list(found.values())[-2:]
         last[variant] = difference(every.right, fewer.right)
     draw(curves, len(seeds))
-    words = verdicts(last, smallest)
+    words = verdicts(last, min_effect)
     said = "; ".join(f"`{v}` {points(d)}, {words[v]}" for v, d in last.items())
     sizes = list(by_variant[GROWN[0]])
     parts = (
-        table(against(base, others, smallest)),
+        table(against(base, others, min_effect)),
         table(size_rows(curves)),
         paragraph(
             f"""From {sizes[-2]:,} to {sizes[-1]:,} reviews, in points of validation accuracy with

@@ -23,15 +23,8 @@ from numpy.typing import NDArray
 from benchmarks.measure import edit_params, size
 from benchmarks.pipeline import Measured
 from benchmarks.room import Room
-from workflow.storage import (
-    REVIEWS,
-    Reviews,
-    features_folder,
-    load_reviews,
-    read_json,
-    save_blocks,
-    write_json,
-)
+from workflow.base.files import REVIEWS, features_folder, read_json, write_json
+from workflow.base.reviews import Reviews, load_reviews, save_reviews
 
 MILLION, WORDS, STRETCH = 1_000_000, 200, 20
 TEST_REVIEWS = 1_000  # besides
@@ -129,7 +122,7 @@ def write_ranks(folder: Path, number: int, real: NDArray[np.uint32], kept: Path)
     """What the stage download writes, of other reviews."""
     folder.mkdir()
     for seed, (split, reviews) in enumerate({"training": number, "test": TEST_REVIEWS}.items()):
-        save_blocks(made_up(real, reviews, seed), folder, split)
+        save_reviews(made_up(real, reviews, seed), folder, split)
     shutil.copy(kept / "word_index.json", folder)
     facts = read_json(kept / "facts.json", dict) | {"test_reviews": TEST_REVIEWS, "sha256": ""}
     write_json(folder / "facts.json", facts)

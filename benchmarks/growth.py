@@ -16,16 +16,15 @@ from tqdm import tqdm
 from benchmarks.measure import edit_params, keep_variants, size
 from benchmarks.pipeline import Measured
 from benchmarks.room import Room
-from workflow.storage import (
+from workflow.base.files import (
     REVIEWS,
     ReviewFacts,
+    atomic_folder,
     features_folder,
-    load_arrays,
     read_json,
-    save_blocks,
-    whole_folder,
     write_json,
 )
+from workflow.base.reviews import load_arrays, save_reviews
 
 RESULTS = Path(__file__).parent
 GROWTH = {
@@ -91,14 +90,14 @@ def repeat_reviews(folder: Path, copies: int) -> int:
     """So many times the reviews; returns how many words they have."""
     words = 0
     facts: ReviewFacts = read_json(folder / "once/facts.json", ReviewFacts)
-    with whole_folder(folder / REVIEWS) as reviews:
+    with atomic_folder(folder / REVIEWS) as reviews:
         repeated = facts.model_copy(update={"test_reviews": facts.test_reviews * copies})
         write_json(reviews / "facts.json", repeated.model_dump())
         (reviews / "word_index.json").write_bytes((folder / "once/word_index.json").read_bytes())
         for split in ("training", "test"):
             columns = facts.vocabulary + 1
             once = load_arrays(folder / "once", split, None, columns, weighted=False)
-            save_blocks(itertools.repeat(once, copies), reviews, split)
+            save_reviews(itertools.repeat(once, copies), reviews, split)
             words += copies * len(once.values)
     return words
 

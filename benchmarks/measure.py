@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 from tabulate import tabulate
 
+from workflow.base.files import FIGURES, HISTORY
+from workflow.model.seeds import CLUSTER
 from workflow.params import load_params
-from workflow.seeds import CLUSTER
-from workflow.sources.fetch import find
-from workflow.storage import FIGURES, HISTORY
+from workflow.text.fetch import find
 
 PROJECT = Path(__file__).parent.parent
 MEASURED = Path(__file__).parent / "measured"  # a file for each part

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.retrained import Bits, Vectors
-from workflow.gain import difference
-from workflow.storage import Reviews
-from workflow.training import Data
+from workflow.base.reviews import Reviews
+from workflow.evaluation.significance import difference
+from workflow.model.training import TrainingData
 
 FILM = 30  # reviews at most
 BLOCK = 100  # reviews, of some films; those at its ends may be cut
@@ -31,7 +31,7 @@ class Places(NamedTuple):
 
 
 def find_places() -> Places:
-    """The shuffle of `workflow.sources.corpus.make_corpus` undone."""
+    """The shuffle of `workflow.text.sources.corpus.make_corpus` undone."""
     random = np.random.RandomState(113)
     orders = []
     for _ in range(2):
@@ -77,7 +77,7 @@ def whole_films(vectors: Vectors, places: Places) -> tuple[Vectors, Places]:
     validates = np.isin(places.training // BLOCK, chosen)
     rows = np.concatenate([np.flatnonzero(validates), np.flatnonzero(~validates)])
     training = rearranged(vectors.data.training, rows)
-    data = Data(training, int(validates.sum()), vectors.data.columns)
+    data = TrainingData(training, int(validates.sum()), vectors.data.columns)
     return Vectors(data, vectors.test), places._replace(training=places.training[rows])
 
 

@@ -19,9 +19,9 @@ from tqdm import tqdm
 from benchmarks.measure import paragraph, table
 from benchmarks.neighbours import BLOCK, FILM, Gap, find_places, gap, whole_films, widening
 from benchmarks.retrained import Bits, load, train_again
+from workflow.base.files import CORRECT, HELD_OUT, REVIEWS, ReviewFacts, read_json
+from workflow.evaluation.results import read_correct
 from workflow.params import Params, load_params
-from workflow.results import read_correct
-from workflow.storage import CORRECT, HELD_OUT, REVIEWS, ReviewFacts, read_json
 
 RESULTS = Path(__file__).with_suffix(".md")
 

@@ -17,18 +17,12 @@ import numpy as np
 from benchmarks.clock import Clock
 from stages.train import train_all
 from stages.vectorize import validation_size
-from workflow import network
-from workflow.features import make_encoder
+from workflow.base.files import REVIEWS, ReviewFacts, read_json
+from workflow.base.reviews import load_arrays, load_reviews, save_reviews
+from workflow.features.encoders import make_encoder
+from workflow.model import network
+from workflow.model.training import TrainingData
 from workflow.params import load_params
-from workflow.storage import (
-    REVIEWS,
-    ReviewFacts,
-    load_arrays,
-    load_reviews,
-    read_json,
-    save_blocks,
-)
-from workflow.training import Data
 
 SPLITS = "training", "test"
 clock = Clock()
@@ -42,14 +36,14 @@ with tempfile.TemporaryDirectory() as temporary:
     clock.restart()
     encoder = make_encoder(name, params.features, reviews["training"], facts.vocabulary)
     for split in SPLITS:
-        save_blocks(encoder.encode(reviews[split]), folder, split)
+        save_reviews(encoder.encode(reviews[split]), folder, split)
     training, test = (
         load_arrays(folder, split, len(reviews[split]), encoder.columns, weighted=name == "ngrams")
         for split in SPLITS
     )
     clock.lap("vectorize")
     size = validation_size(len(training), params.data.validation)
-    trained = train_all(recipe, Data(training, size, encoder.columns), seeds)
+    trained = train_all(recipe, TrainingData(training, size, encoder.columns), seeds)
     clock.lap("train")
     model, plain = (network.build(recipe, encoder.columns, 0, plain=p) for p in (False, True))
     predict = network.predict(

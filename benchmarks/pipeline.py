@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.measure import PROJECT, edit_params, keep_variants, size
 from benchmarks.room import OLDER, Room
-from workflow.storage import FIGURES, HISTORY, MODELS, PREDICTIONS
+from workflow.base.files import FIGURES, HISTORY, MODELS, PREDICTIONS
 
 SYSTEMS = "single", "single_regularized", "three_regularized"
 DROPOUT = "dropout=0.5"

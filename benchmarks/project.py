@@ -14,18 +14,18 @@ from benchmarks.clock import Clock, median_step
 
 clock = Clock()
 
-from stages.evaluate import classification_scores
-from workflow import network, training
-from workflow.features import MultiHot
+from workflow.base.reviews import load_arrays, save_reviews
+from workflow.evaluation.scores import classification_scores
+from workflow.features.multi_hot import MultiHotEncoder
+from workflow.model import network, training
 from workflow.params import load_params
-from workflow.sources.corpus import flatten
-from workflow.sources.keras_archive import parse_archive
-from workflow.storage import load_arrays, save_blocks
+from workflow.text.corpus import flatten
+from workflow.text.keras_archive import parse_archive
 
 clock.lap("import")
 
 params = load_params()
-encoder = MultiHot(params.features.multi_hot)
+encoder = MultiHotEncoder(params.features.multi_hot)
 files = (Path(sys.argv[1], name).read_bytes() for name in ("imdb.npz", "imdb_word_index.json"))
 corpus = parse_archive(*files)
 clock.lap("load")
@@ -40,7 +40,7 @@ folder = Path(temporary.name)
 clock.restart()
 for split, reviews in splits.items():
     flat = flatten(token_lists[split], reviews.labels)
-    save_blocks(encoder.encode(flat), folder, split)
+    save_reviews(encoder.encode(flat), folder, split)
 clock.lap("vectorize")
 
 everything, test = (

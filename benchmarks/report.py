@@ -13,7 +13,7 @@ from benchmarks import growth
 from benchmarks.goals import bounds, ratios
 from benchmarks.measure import MEASURED, PROJECT, measured, spread, table
 from benchmarks.pipeline import SYSTEMS, VARIANTS
-from workflow.storage import SCORES
+from workflow.base.files import SCORES
 
 RESULTS = Path(__file__).parent
 

@@ -8,18 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.train import train_all
-from workflow import network
+from workflow.base.files import HELD_OUT, FeatureFacts, features_folder, read_json
+from workflow.base.reviews import Reviews, load_vectors
+from workflow.model import network
+from workflow.model.params import Recipe
+from workflow.model.training import Trained, TrainingData
 from workflow.params import Params
-from workflow.recipe import Recipe
-from workflow.storage import (
-    HELD_OUT,
-    FeatureFacts,
-    Reviews,
-    features_folder,
-    load_vectors,
-    read_json,
-)
-from workflow.training import Data, Trained
 
 Bits = dict[str, NDArray[np.bool_]]  # for validation and test, (seeds, reviews)
 
@@ -27,7 +21,7 @@ Bits = dict[str, NDArray[np.bool_]]  # for validation and test, (seeds, reviews)
 class Vectors(NamedTuple):
     """What a variant is trained on, and what it is tested with."""
 
-    data: Data
+    data: TrainingData
     test: Reviews
 
     def split(self, name: str) -> Reviews:
@@ -39,7 +33,7 @@ def load(params: Params, variant: str) -> Vectors:
     """What the stage train has."""
     folder = features_folder(params.features_of(variant))
     facts: FeatureFacts = read_json(folder / "facts.json", FeatureFacts)
-    data = Data(load_vectors(folder, "training"), facts.validation_reviews, facts.columns)
+    data = TrainingData(load_vectors(folder, "training"), facts.validation_reviews, facts.columns)
     return Vectors(data, load_vectors(folder, "test"))
 
 

@@ -17,9 +17,10 @@ import pandas as pd
 
 from benchmarks.measure import table
 from benchmarks.retrained import Vectors, load, train_again
+from workflow.base.files import HELD_OUT, SCORES
+from workflow.base.reviews import Reviews
+from workflow.evaluation.results import read_scores
 from workflow.params import Params, load_params
-from workflow.results import read_scores
-from workflow.storage import HELD_OUT, SCORES, Reviews
 
 RESULTS = Path(__file__).with_suffix(".md")
 

@@ -23,7 +23,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from benchmarks.clock import Clock
-from workflow.storage import REVIEWS, Reviews, load_reviews
+from workflow.base.files import REVIEWS
+from workflow.base.reviews import Reviews, load_reviews
 
 CHOSEN = {"logistic": 100.0, "svc": 1.0}
 VALIDATION = 10_000

@@ -12,18 +12,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from workflow.errors import InputError, reading, run
-from workflow.params import load_params
-from workflow.storage import (
+from workflow.base.errors import InputError, reading, run
+from workflow.base.files import (
     PREDICTIONS,
-    REMEDY,
+    RERUN_HINT,
     REVIEWS,
     PredictionFacts,
     ReviewFacts,
-    load_reviews,
     read_json,
 )
-from workflow.vocabulary import Vocabulary
+from workflow.base.reviews import load_reviews
+from workflow.params import load_params
+from workflow.text.vocabulary import Vocabulary
 
 PREDICTED = {"test": "test", "training": "validation"}
 CLASSES = ("negative", "positive")
@@ -42,9 +42,9 @@ def opinions(split: str, number: int) -> Iterator[tuple[str, float, int, int]]:
             continue
         facts = read_json(folder / "facts.json", PredictionFacts)
         if facts.sha256 != sha256:
-            raise InputError(f"{folder}: of other reviews than {REVIEWS}{REMEDY}")
+            raise InputError(f"{folder}: of other reviews than {REVIEWS}{RERUN_HINT}")
         path = folder / f"{PREDICTED[split]}.npy"
-        with reading(path, REMEDY):
+        with reading(path, RERUN_HINT):
             probabilities = np.load(path, mmap_mode="r", allow_pickle=False)
             if probabilities.ndim != 2 or probabilities.dtype != np.float32:
                 raise ValueError("not a table of probabilities")

@@ -19,26 +19,27 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from workflow.errors import InputError, run
-from workflow.features import load_encoder
-from workflow.figures import data_line, number_of
-from workflow.mistakes import (
-    Answers,
+from workflow.base.errors import InputError, run
+from workflow.base.files import MODELS, REVIEWS, ReviewFacts, data_line, read_json
+from workflow.base.reviews import Reviews, load_reviews
+from workflow.charts.style import number_of
+from workflow.evaluation.scores import mean_and_std
+from workflow.features.encoders import load_encoder
+from workflow.params import load_params
+from workflow.report.error_analysis import (
+    Predictions,
     disagreement,
     error_rates,
     known_words,
-    read_answers,
+    read_predictions,
     scores,
     with_intervals,
 )
-from workflow.model_card import CANDIDATE, ERRORS, EVERY_SEED
-from workflow.params import load_params
-from workflow.seeds import spread
-from workflow.storage import MODELS, REVIEWS, ReviewFacts, Reviews, load_reviews, read_json
-from workflow.vocabulary import Vocabulary
+from workflow.report.model_card import CANDIDATE, ERRORS, EVERY_SEED
+from workflow.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from workflow.predictor import Predictor
+    from workflow.serving.predictor import Predictor
 
 PAGES = Path("errors")
 CLASSES = ("negative", "positive")
@@ -75,26 +76,30 @@ for (const [place, chart] of Object.entries(charts)) {
 """
 
 
-def shades(words: list[str], pushes: list[tuple[str, float]]) -> list[tuple[str, str, int, str]]:
-    """A review in pieces: text, direction, step of colour (0: none), and the push to be shown.
+def shades(
+    words: list[str], contributions: list[tuple[str, float]]
+) -> list[tuple[str, str, int, str]]:
+    """A review in pieces: text, direction, step of colour (0: none), and the contribution to be shown.
 
-    The push of an n-gram is shared among its words, wherever in the review they are.
+    The contribution of an n-gram is shared among its words, wherever in the review they are.
     """
     of_words = np.zeros(len(words))
     lengths: dict[int, dict[tuple[str, ...], float]] = {}
-    for name, push in pushes:
+    for name, contribution in contributions:
         n_gram = tuple(name.split(" "))
-        lengths.setdefault(len(n_gram), {})[n_gram] = push / len(n_gram)
+        lengths.setdefault(len(n_gram), {})[n_gram] = contribution / len(n_gram)
     for n, of in lengths.items():
         for at in range(len(words) - n + 1):
             of_words[at : at + n] += of.get(tuple(words[at : at + n]), 0.0)
     steps = np.rint(STEPS * np.abs(of_words) / max(np.abs(of_words).max(initial=0), 1e-9))
     pieces: list[tuple[str, str, int, str]] = []
-    for word, push, step in zip(words, of_words.tolist(), steps.astype(int).tolist(), strict=True):
+    for word, contribution, step in zip(
+        words, of_words.tolist(), steps.astype(int).tolist(), strict=True
+    ):
         if not step and pieces and not pieces[-1][2]:
             pieces[-1] = (f"{pieces[-1][0]} {word}", "", 0, "")
         else:
-            pieces.append((word, CLASSES[push > 0], step, f"{push:+.2f}"))
+            pieces.append((word, CLASSES[contribution > 0], step, f"{contribution:+.2f}"))
     return pieces
 
 
@@ -105,16 +110,22 @@ def chance(probability: float) -> str:
     return "under 0.1%" if probability < 0.5 else "over 99.9%"
 
 
-def strongest(pushes: list[tuple[str, float]]) -> Iterator[tuple[str, str]]:
+def strongest(contributions: list[tuple[str, float]]) -> Iterator[tuple[str, str]]:
     """What pushed most in each direction, as lines of text."""
-    for name, ordered in (("for positive", pushes), ("for negative", pushes[::-1])):
-        sign = 1 if ordered is pushes else -1
-        told = [f"{words} {push:+.2f}" for words, push in ordered[:SHOWN] if sign * push > 0]
+    for name, ordered in (("for positive", contributions), ("for negative", contributions[::-1])):
+        sign = 1 if ordered is contributions else -1
+        told = [
+            f"{words} {contribution:+.2f}"
+            for words, contribution in ordered[:SHOWN]
+            if sign * contribution > 0
+        ]
         if told:
             yield name, ", ".join(told)
 
 
-def explained(predictor: "Predictor", answers: Answers, number: int, text: str) -> dict[str, Any]:
+def explained(
+    predictor: "Predictor", answers: Predictions, number: int, text: str
+) -> dict[str, Any]:
     """A review that is wrong, with what pushed.
 
     Raises:
@@ -129,20 +140,20 @@ def explained(predictor: "Predictor", answers: Answers, number: int, text: str) 
             f"review {number}: the model does not say what data/predictions has; `dvc repro` makes "
             "both anew"
         )
-    pushes = predictor.pushes(text)
+    contributions = predictor.contributions(text)
     return {
         "number": number,
         "label": CLASSES[int(answers.labels[number])],
         "called": CLASSES[int(not answers.labels[number])],
         "chances": " to ".join(dict.fromkeys(map(chance, (lowest, highest)))),
         "length": len(words),
-        "pieces": shades(words, pushes),
-        "pushes": list(strongest(pushes)),
+        "pieces": shades(words, contributions),
+        "contributions": list(strongest(contributions)),
     }
 
 
 def differing(
-    ours: Answers, theirs: Answers, reviews: Reviews, vocabulary: Vocabulary
+    ours: Predictions, theirs: Predictions, reviews: Reviews, vocabulary: Vocabulary
 ) -> Iterator[dict[str, Any]]:
     """Reviews of which two variants say otherwise, where they are farthest apart."""
     differ = np.flatnonzero((ours.mean > 0.5) != (theirs.mean > 0.5))
@@ -159,29 +170,29 @@ def differing(
         }
 
 
-def score_rows(answers: Answers) -> Iterator[tuple[str, str, str]]:
+def score_rows(answers: Predictions) -> Iterator[tuple[str, str, str]]:
     """Of each score its name, that of one seed, and that of the mean of the seeds."""
     seeds = pd.DataFrame([scores(answers.labels, of_seed) for of_seed in answers.of_seeds])
     mean = scores(answers.labels, answers.mean)
     for key, (name, style) in SCORES.items():
-        yield name, spread(seeds[key], style), f"{mean[key]:{style}}"
+        yield name, mean_and_std(seeds[key], style), f"{mean[key]:{style}}"
 
 
 def charts_of(
-    variant: str, answers: dict[str, Answers], rates: pd.DataFrame
+    variant: str, answers: dict[str, Predictions], rates: pd.DataFrame
 ) -> dict[str, dict[str, Any]]:
     """The charts as Vega-Lite, by the place that each has in the page."""
-    from workflow import mistake_charts  # noqa: PLC0415 - Altair is not everybody's
+    from workflow.report import error_charts  # noqa: PLC0415 - Altair is not everybody's
 
     ours, overall = answers[variant], float(answers[variant].wrong.mean())
     charts = {
-        f"by-{place}": mistake_charts.rates(rates[rates["by"] == by], overall)
+        f"by-{place}": error_charts.rates(rates[rates["by"] == by], overall)
         for place, by in enumerate(KINDS)
     }
-    charts["reliability"] = mistake_charts.reliability(ours)
-    charts["roc"] = mistake_charts.roc_curves(ours)
+    charts["reliability"] = error_charts.reliability(ours)
+    charts["roc"] = error_charts.roc_curves(ours)
     if len(answers) > 1:
-        charts["matrix"] = mistake_charts.matrix(disagreement(answers))
+        charts["matrix"] = error_charts.matrix(disagreement(answers))
     return charts
 
 
@@ -212,7 +223,7 @@ def page(variant: str, number: int) -> tuple[str, pd.DataFrame]:
     params.recipe(variant)  # is there one?
     reviews, vocabulary = load_reviews("test"), Vocabulary.load(REVIEWS)
     facts = read_json(REVIEWS / "facts.json", ReviewFacts)
-    answers = read_answers(params.variants, reviews, facts.sha256)
+    answers = read_predictions(params.variants, reviews, facts.sha256)
     if variant not in answers:
         raise InputError(f"{variant}: no predictions; `dvc repro` or `dvc pull` brings them")
     ours, encoder = answers.pop(variant), load_encoder(MODELS / variant / "encoder")
@@ -222,7 +233,7 @@ def page(variant: str, number: int) -> tuple[str, pd.DataFrame]:
     charts = charts_of(variant, answers, with_intervals(rates))
     worst = ours.worst()
 
-    from workflow.predictor import Predictor  # noqa: PLC0415 - takes seconds
+    from workflow.serving.predictor import Predictor  # noqa: PLC0415 - takes seconds
 
     predictor = Predictor(MODELS / variant)
     told = rendered(

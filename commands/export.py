@@ -5,15 +5,15 @@ reads   models/VARIANT, or FOLDER, alone
 writes  exports/VARIANT/: tf.saved_model.load("exports/candidate").serve(["…", "…"]) gives the mean
         probability of the seeds that each text is positive; the signature serving_default, too
 
-It is the same as `workflow.predictor` up to the rounding of sums, made of TensorFlow's operations.
+It is the same as `workflow.serving.predictor` up to the rounding of sums, made of TensorFlow's operations.
 """
 
 import argparse
 from pathlib import Path
 
-from workflow.errors import InputError, run
-from workflow.model_card import CANDIDATE
-from workflow.storage import MODELS, whole_folder
+from workflow.base.errors import InputError, run
+from workflow.base.files import MODELS, atomic_folder
+from workflow.report.model_card import CANDIDATE
 
 EXPORTS = Path("exports")
 
@@ -28,12 +28,12 @@ def main() -> None:
     if variant in ("", ".", "..") or Path(variant).name != variant:
         raise InputError(f"{variant!r} is no name of a variant; a folder is named by --model")
     # Not above: it takes seconds, in which Ctrl-C is to be quiet and mistakes are to be told.
-    from workflow.predictor import Predictor  # noqa: PLC0415
-    from workflow.saved_model import save  # noqa: PLC0415
+    from workflow.serving.predictor import Predictor  # noqa: PLC0415
+    from workflow.serving.saved_model import save  # noqa: PLC0415
 
     predictor = Predictor(options.model or MODELS / variant)
     target = EXPORTS / variant
-    with whole_folder(target) as folder:
+    with atomic_folder(target) as folder:
         save(predictor, folder)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     print(f"{target}: {len(predictor.networks)} seeds, {size / 1e6:.0f} MB")

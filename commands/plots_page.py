@@ -8,7 +8,7 @@ from pathlib import Path
 
 import vl_convert
 
-from workflow.errors import run
+from workflow.base.errors import run
 
 PAGE = Path(".dvc/plots/page.html")
 VEGA_LITE = "5.21"  # the newest of version 5, which the templates in .dvc/plots are written for

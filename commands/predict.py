@@ -22,17 +22,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tqdm import tqdm
 
-from workflow.errors import InputError, run, say
+from workflow.base.errors import InputError, run, warn
 
 if TYPE_CHECKING:
-    from workflow.predictor import Predictor
+    from workflow.serving.predictor import Predictor
 
 STDIN = "-"
 LONGEST = 10_000_000  # bytes of a line
 BLOCK = 4096  # reviews predicted together, or
 BLOCK_CHARACTERS = 4_000_000  # fewer, if they are longer than this together
 SHOWN = 5  # of what pushed most, in each direction
-FELT = 0.005  # in log-odds; what pushed less is not shown
+MIN_SHOWN = 0.005  # in log-odds; what pushed less is not shown
 
 Row = dict[str, str]
 Answer = dict[str, Any]
@@ -105,8 +105,11 @@ def answers(predictor: "Predictor", texts: list[str], *, explain: bool) -> Itera
             "unknown": predictor.vocabulary.unknown(text),
         }
         if explain:
-            pushes = {words: round(push, 4) for words, push in predictor.pushes(text)}
-            felt = [pair for pair in pushes.items() if abs(pair[1]) >= FELT]
+            contributions = {
+                words: round(contribution, 4)
+                for words, contribution in predictor.contributions(text)
+            }
+            felt = [pair for pair in contributions.items() if abs(pair[1]) >= MIN_SHOWN]
             answer["for"] = dict([pair for pair in felt if pair[1] > 0][:SHOWN])
             answer["against"] = dict([pair for pair in reversed(felt) if pair[1] < 0][:SHOWN])
         yield answer
@@ -132,9 +135,9 @@ def as_text(text: str, answer: Answer) -> str:
 
 
 def in_a_cell(value: Any) -> Any:
-    """Lists and pushes as people write them."""
+    """Lists and contributions as people write them."""
     if isinstance(value, dict):
-        return ", ".join(f"{words} {push:+.2f}" for words, push in value.items())
+        return ", ".join(f"{words} {contribution:+.2f}" for words, contribution in value.items())
     return " ".join(value) if isinstance(value, list) else value
 
 
@@ -210,8 +213,8 @@ def main() -> None:
     column = options.text or "text"
     with opened(options.file if options.sentence is None else os.devnull) as file:
         # Not above: it takes seconds, in which Ctrl-C is to be quiet; and mistakes are told before.
-        from workflow.predictor import Predictor  # noqa: PLC0415
-        from workflow.storage import MODELS  # noqa: PLC0415
+        from workflow.base.files import MODELS  # noqa: PLC0415
+        from workflow.serving.predictor import Predictor  # noqa: PLC0415
 
         folder = options.model or MODELS / options.variant
         if options.model is None and not folder.is_dir() and Path(options.variant).is_file():
@@ -221,7 +224,7 @@ def main() -> None:
             )
         predictor = Predictor(folder)
         if talking := file.isatty():
-            say("a review on each line; Ctrl-D ends")
+            warn("a review on each line; Ctrl-D ends")
         explain = options.explain or talking or options.sentence is not None
         show = printer(options.style, column)
         # On a terminal the bar would stand between the answers.

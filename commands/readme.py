@@ -21,25 +21,25 @@ import pandas as pd
 from scipy import special
 from tabulate import tabulate
 
-from workflow import model_card
-from workflow.errors import reading, run
-from workflow.gain import CANNOT_TELL, LEVEL, difference, holm, verdicts
+from workflow.base.errors import reading, run
+from workflow.base.files import DIFFERENCES, HELD_OUT, HISTORY, NOTEBOOK_VALUES, SCORES
+from workflow.evaluation.results import Correct, read_differences, read_history, read_scores
+from workflow.evaluation.scores import mean_and_std
+from workflow.evaluation.significance import CANNOT_TELL, LEVEL, difference, holm, verdicts
 from workflow.params import load_params
-from workflow.report import accuracy_table, compare_sides
-from workflow.results import Correct, read_differences, read_history, read_scores
-from workflow.revisions import Results, git, revision
-from workflow.seeds import spread
-from workflow.storage import DIFFERENCES, HELD_OUT, HISTORY, SCORES
+from workflow.report import model_card
+from workflow.report.comparison import accuracy_table, compare_sides
+from workflow.report.revisions import Results, git, revision
 
 # The notebook's words and figures; of a conclusion, the verdict that it amounts to.
-FIGURES, CONCLUSIONS = Path("docs/figures.csv"), Path("docs/conclusions.csv")
+CONCLUSIONS = Path("docs/notebook_conclusions.csv")
 REPRODUCED, EDGE, NOT = WORDS = "reproduced", "on the edge", "not reproduced"
 
 
 class Sources(NamedTuple):
     """What the pages tell of, all read."""
 
-    smallest: float  # compare.smallest in params.yaml
+    min_effect: float  # compare.min_effect in params.yaml
     scores: pd.DataFrame
     differences: pd.DataFrame
     validation: dict[str, pd.DataFrame]  # per variant, of the histories of its first fits
@@ -58,12 +58,12 @@ def read_sources(folder: Path = Path()) -> Sources:
     names, seeds = params.variants, params.train.all_seeds
     curves = {name: read_history(name, seeds, folder / HISTORY) for name in names}
     return Sources(
-        params.compare.smallest,
+        params.compare.min_effect,
         read_scores(folder / SCORES, names, seeds),
         read_differences(folder / DIFFERENCES),
         {name: curve[curve["split"] == "validation"] for name, curve in curves.items()},
         Results("these results", folder).correct,
-        read_words(folder / FIGURES, {"variant": str, "score": str, "figure": float}),
+        read_words(folder / NOTEBOOK_VALUES, {"variant": str, "score": str, "value": float}),
         read_words(folder / CONCLUSIONS, {"variant": str, "other": str, "verdict": str}),
         {
             page.stem: page.read_text("utf-8").strip().split("\n\n")
@@ -88,7 +88,7 @@ def results(of: Sources) -> str:
     for name, group in of.scores.groupby("variant", sort=False):
         curve = of.validation[str(name)]
         kept, best = curve[curve["kept"] == 1], at_best_epoch(curve)
-        validation, test = (spread(group[f"{split}_accuracy"], ".2%") for split in HELD_OUT)
+        validation, test = (mean_and_std(group[f"{split}_accuracy"], ".2%") for split in HELD_OUT)
         stopped = f"{best['accuracy'].mean():.2%} (epoch {best['epoch'].mean():.1f})"
         rows.append([f"`{name}`", validation, f"{kept['epoch'].mean():.1f}", stopped, test])
     return table("variant|validation|kept epoch|validation, best epoch|test", rows)
@@ -106,7 +106,7 @@ def two_best(of: Sources) -> str | None:
         return None
     first, second = (str(name) for name in means.index)
     d = difference(*(of.correct[name].of["validation"] for name in (first, second)))
-    (word,) = verdicts({first: d}, of.smallest).values()
+    (word,) = verdicts({first: d}, of.min_effect).values()
     return f"On validation `{first}` minus `{second}`: {points(d._asdict())} points, `{word}`."
 
 
@@ -144,15 +144,15 @@ def figures(of: Sources) -> list[list[str]]:
     """The notebook's figures, as one family: each held against one more run here."""
     said = of.figures.to_dict("records")
     runs = [of.scores.loc[of.scores["variant"] == f["variant"], f["score"]] for f in said]
-    p_values = [outlying(seeds, f["figure"]) for seeds, f in zip(runs, said, strict=True)]
+    p_values = [outlying(seeds, f["value"]) for seeds, f in zip(runs, said, strict=True)]
     rows = []
     for f, seeds, p, adjusted in zip(said, runs, p_values, holm(p_values), strict=True):
-        style, margin = (".4f", 0.0) if f["score"].endswith("loss") else (".2%", of.smallest)
-        near = abs(f["figure"] - seeds.mean()) < margin
+        style, margin = (".4f", 0.0) if f["score"].endswith("loss") else (".2%", of.min_effect)
+        near = abs(f["value"] - seeds.mean()) < margin
         word = REPRODUCED if p >= LEVEL else EDGE if near or adjusted >= LEVEL else NOT
         low, high = prediction_interval(seeds)
         what = f"`{f['variant']}`, {f['score'].replace('_', ' ')}"
-        here = spread(seeds, style), f"[{low:{style}}, {high:{style}}]"
+        here = mean_and_std(seeds, style), f"[{low:{style}}, {high:{style}}]"
         rows.append([what, f"{f['figure']:{style}}", f["where"], *here, word])
     return rows
 
@@ -163,7 +163,7 @@ def conclusions(of: Sources) -> list[list[str]]:
     bits = {name: correct.of["validation"] for name, correct in of.correct.items()}
     pairs = dict.fromkeys((c["variant"], c["other"]) for c in said)
     found = {(ours, theirs): difference(bits[ours], bits[theirs]) for ours, theirs in pairs}
-    words = verdicts(found, of.smallest)
+    words = verdicts(found, of.min_effect)
     rows = []
     for c in said:
         pair, expected = (c["variant"], c["other"]), c["verdict"]
@@ -172,16 +172,16 @@ def conclusions(of: Sources) -> list[list[str]]:
         fits = words[pair] == expected or (words[pair], expected) == ("trivial", "same")
         judged = REPRODUCED if fits else EDGE if open_ else NOT
         here = f"`{pair[0]}` against `{pair[1]}`: {points(found[pair]._asdict())}, {words[pair]}"
-        rows.append([c["claim"], c["figures"], here, judged])
-    return [*rows, rise_and_fall(of.validation["single"], of.smallest)]
+        rows.append([c["claim"], c["values"], here, judged])
+    return [*rows, rise_and_fall(of.validation["single"], of.min_effect)]
 
 
-def rise_and_fall(history: pd.DataFrame, smallest: float) -> list[str]:
+def rise_and_fall(history: pd.DataFrame, min_effect: float) -> list[str]:
     """Does validation accuracy rise, then fall, then stay near 86%, in each seed?"""
     curves = history.pivot_table("accuracy", "epoch", "seed")
     first, top, last = curves.iloc[0], curves.max(), curves.iloc[-1]
     ends = curves.tail(3).apply(lambda curve: curve.between(0.855, 0.87).all())
-    so = (top > first) & (top - last >= smallest) & ends
+    so = (top > first) & (top - last >= min_effect) & ends
     claim = (
         "“initially it tends to increase and then decreases … at the end it gives a constant 86%”"
     )
@@ -233,7 +233,7 @@ def with_example(sources: Sources, experiment: str) -> Sources:
     header = ["Path", "Metric", "HEAD", "workspace", "Change"]
     printed = tabulate(rows, header, tablefmt="plain", disable_numparse=True)
     with revision("HEAD") as (base, _), revision(commit) as (ours, _):
-        report = {"base": "main"} | compare_sides(base, ours, set(), sources.smallest)
+        report = {"base": "main"} | compare_sides(base, ours, set(), sources.min_effect)
     return sources._replace(metrics_diff=f"```\n{printed}\n```", review=accuracy_table(report))
 
 

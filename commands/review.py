@@ -19,10 +19,11 @@ from typing import Any
 
 import orjson
 
-from workflow.errors import run
-from workflow.gain import CANNOT_TELL, LEVEL, difference_of_means, holm
+from workflow.base.errors import run
+from workflow.base.files import atomic_folder
+from workflow.evaluation.significance import CANNOT_TELL, LEVEL, difference_of_means, holm
 from workflow.params import load_params
-from workflow.report import (
+from workflow.report.comparison import (
     OPTIONS,
     accuracy_table,
     changed_code,
@@ -30,12 +31,11 @@ from workflow.report import (
     compare_sides,
     interval,
     luck_of_many,
-    made_alike,
     shared_seeds,
     table,
+    variants_with_same_inputs,
 )
-from workflow.revisions import Results, experiments, git, parting_of, revision
-from workflow.storage import whole_folder
+from workflow.report.revisions import Results, experiments, git, merge_base, revision
 
 REVIEW = Path("review")
 PENALTIES = ("kernel_l1", "kernel_l2", "activity_l1", "activity_l2")
@@ -82,13 +82,13 @@ def loss(recipe: dict[str, Any]) -> tuple[Any, list[list[Any]]]:
 
 
 def make_report(
-    base: Results, commit: str, ours: Results, smallest: float, tried: int
+    base: Results, commit: str, ours: Results, min_effect: float, tried: int
 ) -> dict[str, Any]:
     same_data = base.facts.sha256 == ours.facts.sha256
     nothing: dict[str, Any] = {"accuracy": [], "notes": [], "luck": None, "rounded": {}}
     code, params = changed_code(commit), changed_params(base, ours)
-    alike = made_alike(base, ours, code)
-    sides = compare_sides(base, ours, alike, smallest, tried) if same_data else nothing
+    alike = variants_with_same_inputs(base, ours, code)
+    sides = compare_sides(base, ours, alike, min_effect, tried) if same_data else nothing
     both = [variant for variant in ours.variants if variant in base.variants and same_data]
     before, after = base.figures(), ours.figures()
     differ = [name for name in after if before.get(name) not in (None, after[name])]
@@ -103,9 +103,11 @@ def make_report(
         "params": params,
         "data": {} if same_data else {"before": facts[0], "after": facts[1]},
         "tried": tried,
-        "not_run": {side.name: side.not_run for side in (ours, base) if side.not_run},
+        "stale_params": {
+            side.name: side.stale_params for side in (ours, base) if side.stale_params
+        },
         **sides,
-        "smallest": smallest,
+        "min_effect": min_effect,
         "metrics": changed_metrics(
             base, ours, [v for v in both if v not in sides["rounded"]], tried
         ),
@@ -155,8 +157,8 @@ def markdown(report: dict[str, Any], images: Sequence[str]) -> str:
 def headline(report: dict[str, Any]) -> str:
     if report["data"]:
         return "The data are not the same: no verdict."
-    if report["not_run"]:
-        where, keys = next(iter(report["not_run"].items()))
+    if report["stale_params"]:
+        where, keys = next(iter(report["stale_params"].items()))
         more = f" and {len(keys) - 1} more" if keys[1:] else ""
         return f"The results of {where} are not of its parameters ({keys[0]}{more}): `dvc repro`."
     if no_verdict := next((note for note in report["notes"] if "no verdict" in note), ""):
@@ -189,7 +191,7 @@ def accuracy(report: dict[str, Any]) -> list[str]:
 def footnote(report: dict[str, Any]) -> str:
     return (
         "Interval: 95%, over seeds and reviews. Validation decides. better, worse: shown to differ "
-        f"by {100 * report['smallest']:g} points or more; trivial: by less; same: shown to be less "
+        f"by {100 * report['min_effect']:g} points or more; trivial: by less; same: shown to be less "
         f"apart; `{CANNOT_TELL}`: cannot tell, and with how many seeds one probably could. About "
         "5% of reviews in which nothing changed call some variant different (Holm)."
     )
@@ -211,12 +213,12 @@ def main() -> None:
         help="addresses of the figures in the report (default: the folders beside it)",
     )
     options = parser.parse_args()
-    ours, smallest = Results("the workspace"), load_params().compare.smallest
+    ours, min_effect = Results("the workspace"), load_params().compare.min_effect
     with revision(options.base) as (base, commit):
-        parting = parting_of(commit)
+        parting = merge_base(commit)
         since = git("rev-list", f"{commit}..HEAD").decode().split()
         tried = options.tried or len(experiments({commit, parting, *since}))
-        report = make_report(base, commit, ours, smallest, max(tried, 1))
+        report = make_report(base, commit, ours, min_effect, max(tried, 1))
         others = git("diff", "--name-only", "--relative", parting, commit, "--", "metrics")
         if others and not report["data"]:
             report["notes"].append(
@@ -225,7 +227,7 @@ def main() -> None:
             )
         figures = {"before": base.figures(), "after": ours.figures()}
     page, data = markdown(report, options.images), orjson.dumps(report, option=OPTIONS).decode()
-    with whole_folder(REVIEW) as out:
+    with atomic_folder(REVIEW) as out:
         (out / "report.md").write_text(page, "utf-8")
         (out / "report.json").write_text(data, "utf-8")
         for side, of_side in figures.items():

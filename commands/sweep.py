@@ -14,10 +14,10 @@ from typing import Any
 
 import orjson
 
-from workflow.errors import InputError, run
-from workflow.gain import CANNOT_TELL, luck, verdicts
+from workflow.base.errors import InputError, run
+from workflow.evaluation.significance import CANNOT_TELL, luck, verdicts
 from workflow.params import load_params
-from workflow.report import (
+from workflow.report.comparison import (
     OPTIONS,
     POINTS,
     ROUNDED,
@@ -26,17 +26,19 @@ from workflow.report import (
     changed_params,
     changes,
     luck_of_many,
-    made_alike,
     points,
     table,
+    variants_with_same_inputs,
     verdict,
 )
-from workflow.revisions import Results, experiments, revision, without_results
+from workflow.report.revisions import Results, experiments, revision, without_results
 
 SOME = "dvc exp run --queue -S 'model.dropout=0.1,0.3,0.5'; dvc queue start"
 
 
-def make_report(base: Results, commit: str, smallest: float, variants: set[str]) -> dict[str, Any]:
+def make_report(
+    base: Results, commit: str, min_effect: float, variants: set[str]
+) -> dict[str, Any]:
     """A row for each experiment and variant whose accuracy changed, and why others have none."""
     found: dict[tuple[str, str], Change] = {}
     what: dict[str, dict[str, Any]] = {}
@@ -48,7 +50,7 @@ def make_report(base: Results, commit: str, smallest: float, variants: set[str])
                 same_data = base.facts == ours.facts
                 changed, _ = changes(base, ours, "validation") if same_data else ({}, [])
                 code = changed_code(commit, experiment)
-                alike = made_alike(base, ours, code)
+                alike = variants_with_same_inputs(base, ours, code)
                 params = {key: value["new"] for key, value in changed_params(base, ours).items()}
         except InputError:
             why[name] = "no results, or damaged ones"
@@ -66,11 +68,11 @@ def make_report(base: Results, commit: str, smallest: float, variants: set[str])
         else:
             why[name] = "no change" if same_data else "other data"
     differences = {key: change.difference for key, change in found.items()}
-    words = verdicts(differences, smallest)
+    words = verdicts(differences, min_effect)
     rows = [
         {"experiment": key[0], "variant": key[1], "verdict": words[key]}
         | what[key[0]]
-        | change.row(smallest, len(found))
+        | change.row(min_effect, len(found))
         for key, change in found.items()
     ]
     tried = len({name for name, _ in found})
@@ -80,7 +82,7 @@ def make_report(base: Results, commit: str, smallest: float, variants: set[str])
         "not_compared": why,
         "tried": tried,
         "luck": luck(differences.values(), tried),
-        "smallest": smallest,
+        "min_effect": min_effect,
     }
 
 
@@ -126,12 +128,12 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, not Markdown")
     parser.add_argument("--variant", help="this one alone (default: all)")
     options = parser.parse_args()
-    smallest = load_params().compare.smallest
+    min_effect = load_params().compare.min_effect
     with revision(options.base) as (base, commit):
         variants = {options.variant} if options.variant else set(base.variants)
         if not variants <= set(base.variants):
             raise InputError(f"{base.name} has no {options.variant}: {', '.join(base.variants)}")
-        report = make_report(base, commit, smallest, variants)
+        report = make_report(base, commit, min_effect, variants)
     as_json = orjson.dumps(report, option=OPTIONS).decode() if options.json else ""
     print(as_json or markdown(report), end="")
 

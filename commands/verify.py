@@ -17,8 +17,8 @@ from pathlib import Path
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from workflow.errors import InputError, run
-from workflow.revisions import git
+from workflow.base.errors import InputError, run
+from workflow.report.revisions import git
 
 
 def here(path: str) -> Path:

@@ -12,11 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from workflow.errors import InputError, run
-from workflow.gain import difference, verdicts
-from workflow.params import Compare, load_params
-from workflow.results import Correct, read_correct, read_scores
-from workflow.storage import (
+from workflow.base.errors import InputError, run
+from workflow.base.files import (
     CORRECT,
     DIFFERENCES,
     FIGURES,
@@ -25,14 +22,18 @@ from workflow.storage import (
     METRICS,
     MODELS,
     PREDICTIONS,
-    REMEDY,
+    RERUN_HINT,
     SCORES,
     DataFacts,
     PredictionFacts,
+    atomic_folder,
     read_json,
-    whole_folder,
     write_json,
 )
+from workflow.evaluation.params import CompareParams
+from workflow.evaluation.results import Correct, read_correct, read_scores
+from workflow.evaluation.significance import difference, verdicts
+from workflow.params import load_params
 
 DIFFERENCE_COLUMNS = "variant split mean low high p_value wins seeds verdict".split()
 
@@ -70,7 +71,7 @@ def summarize(
     return summary
 
 
-def compare_all(correct: dict[str, Correct], compare: Compare) -> pd.DataFrame:
+def compare_all(correct: dict[str, Correct], compare: CompareParams) -> pd.DataFrame:
     """A row per split and variant but the reference: its difference from that, and the verdict.
 
     Each split is a family of its own: the validation rows decide, the test rows are for the record.
@@ -83,7 +84,7 @@ def compare_all(correct: dict[str, Correct], compare: Compare) -> pd.DataFrame:
             for variant, of_variant in correct.items()
             if of_variant is not reference
         }
-        words = verdicts(differences, compare.smallest)
+        words = verdicts(differences, compare.min_effect)
         rows += [
             {"variant": variant, "split": split, "verdict": words[variant]} | d._asdict()
             for variant, d in differences.items()
@@ -104,14 +105,14 @@ def main() -> None:
     sha256 = facts[reference].sha256
     for variant, bits in correct.items():
         if bits.seeds.tolist() != list(seeds) or bits.sha256 != sha256:
-            raise InputError(f"{PREDICTIONS / variant}: of other seeds or reviews{REMEDY}")
+            raise InputError(f"{PREDICTIONS / variant}: of other seeds or reviews{RERUN_HINT}")
     scores = pd.concat(
         read_scores(PREDICTIONS / variant / "scores.csv", [variant], seeds) for variant in variants
     )
     differences = compare_all(correct, params.compare)
     averages = {variant: of.test_accuracy_of_average for variant, of in facts.items()}
 
-    with whole_folder(CORRECT) as folder:
+    with atomic_folder(CORRECT) as folder:
         for variant, bits in correct.items():
             (folder / f"{variant}.npz").write_bytes(bits.to_bytes())
     differences.to_csv(DIFFERENCES, index=False, float_format="%.6g")

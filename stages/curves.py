@@ -12,12 +12,12 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from workflow.errors import run
-from workflow.figures import COLOURS, data_line, number_of, percent, save
-from workflow.params import argument, load_params
-from workflow.recipe import Recipe
-from workflow.results import read_history
-from workflow.storage import DataFacts, FeatureFacts, features_folder, read_json
+from workflow.base.errors import run
+from workflow.base.files import DataFacts, FeatureFacts, data_line, features_folder, read_json
+from workflow.charts.style import COLOURS, number_of, percent, save
+from workflow.evaluation.results import read_history
+from workflow.model.params import Recipe
+from workflow.params import item_from_argv, load_params
 
 
 def epoch_ticks(last: int) -> list[int]:
@@ -72,13 +72,8 @@ def learning_curves(history: pd.DataFrame, recipe: Recipe, facts: DataFacts) -> 
         axis.set_xticks(epoch_ticks(last))
         axis.set_xlim(1 - 0.03 * last, 1.03 * last)
         axis.grid()
-    penalties = any(
-        getattr(layer, name)
-        for layer in recipe.hidden_layers
-        for name in ("kernel_l1", "kernel_l2", "activity_l1", "activity_l2")
-    )
     name = recipe.loss.replace("_", " ")
-    axes[0].set_ylabel(f"loss: {name}{' and penalties' if penalties else ''}")
+    axes[0].set_ylabel(f"loss: {name}{' and penalties' if recipe.penalties else ''}")
     axes[1].set_ylabel("accuracy")
     axes[1].yaxis.set_major_formatter(percent)
     axes[0].legend()
@@ -100,7 +95,7 @@ def learning_curves(history: pd.DataFrame, recipe: Recipe, facts: DataFacts) -> 
 
 def main() -> None:
     params = load_params()
-    variant = argument()
+    variant = item_from_argv()
     facts = read_json(features_folder(params.features_of(variant)) / "facts.json", FeatureFacts)
     history = read_history(variant, params.train.all_seeds)
     print(learning_curves(history, params.recipe(variant), facts))

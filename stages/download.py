@@ -1,4 +1,4 @@
-"""Stage download: the reviews as word ranks, from the first source that can be had.
+"""Stage download: the reviews as word ranks, from the first available source.
 
 reads   params.yaml (data), and one of
           keras    the archive of keras.datasets.imdb: from Keras's cache, from $IMDB_MIRROR
@@ -10,30 +10,32 @@ writes  data/reviews/{training,test}_{values,offsets,labels}.npy, word_index.jso
 
 import json
 
-from workflow.errors import InputError, run, say
-from workflow.params import Data, load_params
-from workflow.sources import SOURCES
-from workflow.sources.corpus import Corpus, content_hash
-from workflow.storage import REVIEWS, whole_folder, write_json
+from workflow.base.errors import InputError, run, warn
+from workflow.base.files import REVIEWS, SOURCES, empty_folder, write_json
+from workflow.base.reviews import save_reviews
+from workflow.params import load_params
+from workflow.text.corpus import Corpus, content_hash
+from workflow.text.params import DataParams
+from workflow.text.sources import READERS
 
 
-def first_available(data: Data) -> tuple[str, Corpus]:
-    """The name and the corpus of the first source in `data.sources` that can be had.
+def first_available(data: DataParams) -> tuple[str, Corpus]:
+    """The name and the corpus of the first available source in `data.sources`.
 
     Raises:
-        InputError: none can.
+        InputError: none is available.
     """
     failures = []
     for source in data.sources:
         try:
-            corpus = SOURCES[source].read(data)
+            corpus = READERS[source](data)
         except InputError as error:
-            failures.append(f"source {source} cannot be had:\n  {error}")
+            failures.append(f"source {source} is not available:\n  {error}")
             continue
         if failures:
-            say("\n".join(failures))
-            say(
-                f"INSTEAD, source {source} is used: {SOURCES[source].label}.\n"
+            warn("\n".join(failures))
+            warn(
+                f"INSTEAD, source {source} is used: {SOURCES[source]}.\n"
                 f"To insist on {data.sources[0]}: dvc exp run -S 'data.sources=[{data.sources[0]}]'"
             )
         return source, corpus
@@ -45,17 +47,17 @@ def main() -> None:
     source, corpus = first_available(data)
     facts = {
         "source": f"{source}:{corpus.file}" if corpus.file else source,
-        "tokens": corpus.tokens,
+        "tokenizer": corpus.tokenizer,
         "sha256": content_hash(corpus),
         "vocabulary": len(corpus.word_index),
         "test_reviews": len(corpus.test),
     }
-    with whole_folder(REVIEWS) as folder:
-        corpus.training.save(folder, "training")
-        corpus.test.save(folder, "test")
-        # Not sorted: by rank, which is how it is read.
-        (folder / "word_index.json").write_text(json.dumps(corpus.word_index, indent=0), "utf-8")
-        write_json(folder / "facts.json", facts)
+    folder = empty_folder(REVIEWS)
+    save_reviews([corpus.training], folder, "training")
+    save_reviews([corpus.test], folder, "test")
+    # In order of the ranks, as it is read.
+    (folder / "word_index.json").write_text(json.dumps(corpus.word_index, indent=0), "utf-8")
+    write_json(folder / "facts.json", facts)
     print(
         f"{source}: {len(corpus.training):,} training and {len(corpus.test):,} test reviews, "
         f"{len(corpus.word_index):,} words"

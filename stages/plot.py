@@ -1,6 +1,7 @@
 """Stage plot: the comparison of the variants, and their errors.
 
-reads   params.yaml (variants, train, compare), metrics/{metrics.json,scores.csv,differences.csv}
+reads   params.yaml (variants, train, compare), metrics/{metrics.json,scores.csv,differences.csv},
+        docs/notebook_values.csv
 writes  plots/figures/{test_accuracy,differences,error_rates}.png
 """
 
@@ -11,17 +12,22 @@ import pandas as pd
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from workflow.errors import run
-from workflow.figures import COLOURS, beside, data_line, number_of, percent, rows, save
-from workflow.params import Compare, load_params
-from workflow.results import read_differences, read_facts, read_scores
-from workflow.storage import SCORES, DataFacts
-
-# Test accuracies that the notebook reports, of one run each, on the archive's test reviews.
-NOTEBOOK = {"single": 0.8532, "single_regularized": 0.7688, "three_regularized": 0.8554}
+from workflow.base.errors import run
+from workflow.base.files import NOTEBOOK_VALUES, SCORES, DataFacts, data_line, read_csv
+from workflow.charts.style import COLOURS, beside, number_of, percent, rows, save
+from workflow.evaluation.params import CompareParams
+from workflow.evaluation.results import read_differences, read_facts, read_scores
+from workflow.params import load_params
 
 
-def test_accuracy(scores: pd.DataFrame, facts: DataFacts) -> Path:
+def notebook_accuracies() -> dict[str, float]:
+    """The notebook's test accuracies by variant, each of one run on the archive's test reviews."""
+    values = read_csv(NOTEBOOK_VALUES, {"variant": str, "score": str, "value": "float64"})
+    values = values[values["score"] == "test_accuracy"]
+    return dict(zip(values["variant"], values["value"], strict=True))
+
+
+def test_accuracy(scores: pd.DataFrame, notebook: dict[str, float], facts: DataFacts) -> Path:
     """The means of the variants, and how far the seeds are from them, which is much less."""
     of = scores.groupby("variant", sort=False)["test_accuracy"]
     means = of.mean().sort_values(ascending=False, kind="stable")
@@ -29,7 +35,7 @@ def test_accuracy(scores: pd.DataFrame, facts: DataFacts) -> Path:
     figure, (left, right) = rows(2, variants, 0.35)
     left.plot(means, range(len(means)), "o", color=COLOURS["test"], label="mean over the seeds")
     if facts.source == "keras":
-        known = [(NOTEBOOK[v], row) for row, v in enumerate(variants) if v in NOTEBOOK]
+        known = [(notebook[v], row) for row, v in enumerate(variants) if v in notebook]
         if known:
             label = "the notebook's one run"
             left.plot(*zip(*known, strict=True), "D", color="black", fillstyle="none", label=label)
@@ -60,14 +66,14 @@ def test_accuracy(scores: pd.DataFrame, facts: DataFacts) -> Path:
     )
 
 
-def differences(table: pd.DataFrame, compare: Compare, facts: DataFacts) -> Path:
+def differences(table: pd.DataFrame, compare: CompareParams, facts: DataFacts) -> Path:
     """What each variant is better or worse than the reference, with 95% intervals around zero."""
     validation = table[table["split"] == "validation"].sort_values("mean", ascending=False)
     variants = list(validation["variant"])
     figure, (axis,) = rows(1, variants, 0.5)
     axis.axvline(0, color="black", linewidth=0.8)
-    smallest = 100 * compare.smallest
-    axis.axvspan(-smallest, smallest, color="lightgray", alpha=0.6, linewidth=0)
+    min_effect = 100 * compare.min_effect
+    axis.axvspan(-min_effect, min_effect, color="lightgray", alpha=0.6, linewidth=0)
     handles: list[object] = []
     for split, offset, marker in (("validation", -0.17, "s"), ("test", 0.17, "o")):
         of_split = table[table["split"] == split].set_index("variant")
@@ -78,8 +84,8 @@ def differences(table: pd.DataFrame, compare: Compare, facts: DataFacts) -> Path
             (dot,) = axis.plot(mean, row + offset, marker, color=COLOURS[split], label=split)
             axis.annotate(f"  {of['verdict']}", (ends[1], row + offset), fontsize=9, va="center")
             handles += [dot] if row == 0 else []
-    if smallest:
-        label = f"less than {smallest:g} points: does not matter"
+    if min_effect:
+        label = f"less than {min_effect:g} points: does not matter"
         handles.append(Patch(color="lightgray", alpha=0.6, linewidth=0, label=label))
     axis.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=9)
     axis.margins(x=0.1)
@@ -131,7 +137,7 @@ def main() -> None:
     params = load_params()
     facts = read_facts()
     scores = read_scores(SCORES, params.variants, params.train.all_seeds)
-    print(test_accuracy(scores, facts))
+    print(test_accuracy(scores, notebook_accuracies(), facts))
     print(differences(read_differences(), params.compare, facts))
     print(error_rates(scores, facts))
 

@@ -4,29 +4,28 @@ usage   python -m stages.vectorize FEATURES
 reads   params.yaml (features.FEATURES, data.validation), data/reviews/
 writes  data/FEATURES/{training,test}_{values,offsets,labels,weights}.npy
                       facts.json  how many reviews and columns, and which reviews validate
-                      encoder/    what makes the same vectors of any other review
+                      encoder/    turns any other review into such a vector
 """
 
 import shutil
 
-from workflow.errors import InputError, run
-from workflow.features import make_encoder
-from workflow.params import argument, load_params
-from workflow.storage import (
+from workflow.base.errors import InputError, run
+from workflow.base.files import (
     REVIEWS,
     FeatureFacts,
     ReviewFacts,
+    empty_folder,
     features_folder,
-    load_reviews,
     read_json,
-    save_blocks,
-    whole_folder,
     write_json,
 )
+from workflow.base.reviews import load_reviews, save_reviews
+from workflow.features.encoders import make_encoder
+from workflow.params import feature_set, item_from_argv, load_params
 
 
 def validation_size(reviews: int, share: float) -> int:
-    """How many reviews validate; InputError if none would, or none would be left to train on."""
+    """The number of validation reviews; InputError if it is 0 or leaves none to train on."""
     size = round(reviews * share)
     if not 0 < size < reviews:
         raise InputError(
@@ -38,26 +37,27 @@ def validation_size(reviews: int, share: float) -> int:
 
 def main() -> None:
     params = load_params()
-    name = params.feature_set(argument())
+    name = feature_set(item_from_argv())
     reviews: ReviewFacts = read_json(REVIEWS / "facts.json", ReviewFacts)
     training, test = load_reviews("training"), load_reviews("test")
     size = validation_size(len(training), params.data.validation)
     encoder = make_encoder(name, params.features, training, reviews.vocabulary)
-    with whole_folder(features_folder(name)) as folder:
-        for split, of_split in (("training", training), ("test", test)):
-            save_blocks(encoder.encode(of_split), folder, split)
-        facts = FeatureFacts(
-            **reviews.model_dump(),
-            train_reviews=len(training) - size,
-            validation_reviews=size,
-            columns=encoder.columns,
-            weighted=(folder / "test_weights.npy").exists(),
-        )
-        write_json(folder / "facts.json", facts.model_dump())
-        (folder / "encoder").mkdir()
-        encoder.save(folder / "encoder")
-        for file in ("facts.json", "word_index.json"):  # how texts become word ranks
-            shutil.copy(REVIEWS / file, folder / "encoder")
+
+    folder = empty_folder(features_folder(name))
+    save_reviews(encoder.encode(training), folder, "training")
+    save_reviews(encoder.encode(test), folder, "test")
+    facts = FeatureFacts(
+        **reviews.model_dump(),
+        train_reviews=len(training) - size,
+        validation_reviews=size,
+        columns=encoder.columns,
+        weighted=(folder / "test_weights.npy").exists(),
+    )
+    write_json(folder / "facts.json", facts.model_dump())
+    (folder / "encoder").mkdir()
+    encoder.save(folder / "encoder")
+    for file in ("facts.json", "word_index.json"):  # from texts to word ranks
+        shutil.copy(REVIEWS / file, folder / "encoder")
     print(
         f"{name}: {encoder.columns:,} columns; {facts.train_reviews:,} reviews to train on, "
         f"{size:,} to validate, {len(test):,} to test"

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from workflow.errors import run
+from workflow.base.errors import run
 
 PROJECT = Path(__file__).parent.parent
 WORDS = 60
@@ -98,7 +98,7 @@ def make_workspace(folder: Path, mirror: Path) -> Path:
     folder.mkdir(parents=True)
     for name in ("params.yaml", "dvc.yaml", ".gitignore", ".gitattributes", ".dvcignore"):
         shutil.copy(PROJECT / name, folder)
-    for name in ("commands", "examples", "stages", "workflow", ".dvc/plots"):
+    for name in ("commands", "docs", "examples", "stages", "workflow", ".dvc/plots"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / ".dvc/config", folder / ".dvc/config")
     pin(folder, mirror)

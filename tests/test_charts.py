@@ -1,4 +1,4 @@
-"""DVC's charts by the templates in .dvc/plots, its page, and the figures that Matplotlib draws."""
+"""DVC's charts by the templates in .dvc/plots, its page, and the style that Matplotlib draws."""
 
 import csv
 import json
@@ -18,10 +18,10 @@ from ruamel.yaml import YAML
 from commands.plots_page import VEGA_LITE, page
 from stages import curves, plot
 from tests.conftest import PROJECT, command, commit
-from workflow import figures
-from workflow.params import Compare
-from workflow.recipe import Layer, Recipe
-from workflow.storage import DataFacts
+from workflow.base.files import DataFacts
+from workflow.charts import style
+from workflow.evaluation.params import CompareParams
+from workflow.model.params import Layer, Recipe
 
 HISTORIES = sorted((PROJECT / "plots/history").glob("*.csv"))
 TABLES = [PROJECT / "metrics/differences.csv", PROJECT / "metrics/scores.csv"]
@@ -130,7 +130,7 @@ def test_the_dash_tells_the_revisions_apart_and_the_colour_the_reviews(capfd: An
         return {(what[key], re.findall(f'{attribute}="([^"]*)"', m)[0]) for what, m in lines}
 
     assert len(of("stroke-dasharray", "revision")) == 2
-    assert of("stroke", "reviews") == {(s, figures.COLOURS[s]) for s in ("train", "validation")}
+    assert of("stroke", "reviews") == {(s, style.COLOURS[s]) for s in ("train", "validation")}
 
 
 def test_a_difference_of_one_seed_has_no_interval(capfd: Any):
@@ -243,10 +243,10 @@ def test_figures_are_drawn_alike_of_few_and_of_many(
     others = [(name, split) for split in ("validation", "test") for name in names[1:]]
     table = pd.DataFrame(others, columns=["variant", "split"])
     table = table.assign(mean=0.1, low=low, high=high, seeds=seeds, verdict="better")
-    compare = Compare(reference="single", smallest=0.002)
+    compare = CompareParams(reference="single", min_effect=0.002)
 
     def drawn() -> list[bytes]:
-        paths = [plot.test_accuracy(of, FACTS), plot.error_rates(of, FACTS)]
+        paths = [plot.test_accuracy(of, {"single": 0.85}, FACTS), plot.error_rates(of, FACTS)]
         paths.append(plot.differences(table, compare, FACTS))
         return [path.read_bytes() for path in paths]
 
@@ -269,7 +269,7 @@ def test_curves_are_drawn_of_seeds_that_end_in_different_epochs(
         for split in ("train", "validation")
     ]
     path = curves.learning_curves(pd.DataFrame(rows), RECIPE, FACTS)
-    assert path == Path("plots/figures/learning_curves_single.png")
+    assert path == Path("plots/style/learning_curves_single.png")
     assert path.read_bytes().startswith(b"\x89PNG")
 
 

@@ -17,8 +17,8 @@ import pytest
 from stages import train
 from tests.conftest import attempt, results
 from tests.test_train import make_data, make_recipe
-from workflow import seeds
-from workflow.errors import InputError
+from workflow.base.errors import InputError
+from workflow.model import seeds
 
 distributed = pytest.importorskip("distributed")
 BOUND = 60  # seconds

@@ -9,9 +9,9 @@ import pytest
 
 from stages import compare
 from tests.conftest import call, refusal
-from workflow.params import Compare
-from workflow.results import Correct
-from workflow.storage import CORRECT, FIGURES, HISTORY, MODELS, PREDICTIONS, SCORES
+from workflow.base.files import CORRECT, FIGURES, HISTORY, MODELS, PREDICTIONS, SCORES
+from workflow.evaluation.params import CompareParams
+from workflow.evaluation.results import Correct
 
 SEEDS = np.arange(1, 7)
 
@@ -25,7 +25,7 @@ def right(validation: float, test: float, draw: int) -> Correct:
 
 def test_every_variant_but_the_reference_has_a_row_per_split():
     correct = {"good": right(0.9, 0.7, 1), "single": right(0.8, 0.8, 2), "bad": right(0.7, 0.8, 3)}
-    table = compare.compare_all(correct, Compare(reference="single", smallest=0.01))
+    table = compare.compare_all(correct, CompareParams(reference="single", min_effect=0.01))
     rows = table.set_index(["variant", "split"])["verdict"].to_dict()
     assert list(rows) == [(v, s) for s in ("validation", "test") for v in ("good", "bad")]
     assert rows["good", "validation"] == "better"
@@ -35,7 +35,7 @@ def test_every_variant_but_the_reference_has_a_row_per_split():
 
 def test_the_reference_alone_is_compared_with_nothing():
     alone = compare.compare_all(
-        {"single": right(0.8, 0.8, 1)}, Compare(reference="single", smallest=0.01)
+        {"single": right(0.8, 0.8, 1)}, CompareParams(reference="single", min_effect=0.01)
     )
     assert alone.empty
     assert list(alone.columns) == compare.DIFFERENCE_COLUMNS

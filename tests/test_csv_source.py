@@ -16,26 +16,26 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from tests.conftest import PROJECT, call, edit_params, refusal, results
-from workflow.errors import InputError
-from workflow.figures import data_line
-from workflow.params import Params, Tokens, _line, load_params
-from workflow.sources import table
-from workflow.sources.corpus import content_hash, number_words, rank_words
-from workflow.sources.rows import read_rows
-from workflow.storage import (
+from workflow.base.errors import InputError
+from workflow.base.files import (
     REVIEWS,
     FeatureFacts,
     ReviewFacts,
-    Reviews,
+    data_line,
     features_folder,
-    load_reviews,
     read_json,
 )
-from workflow.text import TOKENIZERS, ascii_tokens, unicode_tokens
+from workflow.base.reviews import Reviews, load_reviews
+from workflow.base.schema import validate
+from workflow.params import RENAMED, Params, load_params
+from workflow.text import own_reviews
+from workflow.text.corpus import content_hash, number_words, rank_words
+from workflow.text.params import Tokenizer
+from workflow.text.rows import read_rows
+from workflow.text.tokenizer import TOKENIZERS, ascii_tokens, unicode_tokens
 
 TEN = "text,label\n" + "".join(f"w{i} all,{('no', 'yes')[i % 2]}\n" for i in range(10))
 
@@ -109,7 +109,7 @@ def test_the_kinds_of_files(use, name: str):
     assert len(set(EXPECTED) & set(texts_of("training"))) == 8
     assert {text[0] for text in all_texts()} == {"+", "-"}
     facts = read_json(REVIEWS / "facts.json", ReviewFacts)
-    assert (facts.source, facts.tokens, facts.test_reviews) == (f"csv:{name}", "ascii", 2)
+    assert (facts.source, facts.tokenizer, facts.test_reviews) == (f"csv:{name}", "ascii", 2)
 
 
 @pytest.mark.parametrize("pack", [gzip, bz2, lzma], ids=lambda module: module.__name__)
@@ -122,7 +122,7 @@ def test_packed_files_give_the_same_bytes(use, pack: Any, kind: str):
         f"own.{kind}{ending}": pack.compress(CONTENTS[f"own.{kind}"].encode()),
     }.items():
         use(content, name)
-        found.append(content_hash(table.csv_reviews(load_params().data)))
+        found.append(content_hash(own_reviews.csv_reviews(load_params().data)))
     assert found[0] == found[1]
 
 
@@ -273,7 +273,7 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., st
         own = {"path": name, "positive": "yes", "negative": "no"} | changes
         source = PARAMS.data.csv.model_copy(update=own)
         with pytest.raises(InputError) as error:
-            table.csv_reviews(PARAMS.data.model_copy(update={"csv": source}))
+            own_reviews.csv_reviews(PARAMS.data.model_copy(update={"csv": source}))
         assert "\n" not in str(error.value)
         return str(error.value)
 
@@ -366,7 +366,7 @@ def test_labels_that_are_not_two(refused):
 
 
 def test_endless_lines_and_quotes(refused, monkeypatch):
-    monkeypatch.setattr("workflow.sources.rows.LONGEST", 100)
+    monkeypatch.setattr("workflow.text.sources.rows.LONGEST", 100)
     assert "line 5 has more than 100 characters" in refused(with_row("a" * 101))
     sentence = refused(with_row('"a') + b"\nb,yes" * 50)
     assert "row 5: field larger than field limit (100); is a quote left open?" in sentence
@@ -406,25 +406,24 @@ def test_a_missing_file(refused):
         ({"encoding": "utf-9"}, "data.csv.encoding: 'utf-9' is not allowed: python knows no such"),
         ({"encoding": "base64"}, "data.csv.encoding: 'base64' is not allowed"),
         ({"encoding": "undefined"}, "data.csv.encoding: 'undefined' is not allowed"),
-        ({"tokens": "words"}, "data.csv.tokens: 'words' is not allowed"),
+        ({"tokenizer": "words"}, "data.csv.tokenizer: 'words' is not allowed"),
         ({"duplicates": True}, "data.csv.duplicates: True is not allowed"),
-        ({"test_path": "x.csv"}, "data.csv: unknown key test_path"),
+        ({"test_path": "x.csv"}, "data.csv.test_path: unknown key"),
     ],
 )
 def test_bad_parameters(changes: dict[str, Any], reason: str):
     values = PARAMS.model_dump(exclude_unset=True)
     values["data"]["csv"] |= changes
-    with pytest.raises(ValidationError) as error:
-        Params.model_validate(values)
-    (line,) = map(_line, error.value.errors())
-    assert line.startswith(reason)
+    with pytest.raises(InputError) as error:
+        validate(Params, values, Path("params.yaml"), RENAMED)
+    assert str(error.value).startswith(f"params.yaml: {reason}")
 
 
 # --- words ----------------------------------------------------------------------------------------
 
 
 def test_every_tokenizer_can_be_chosen():
-    assert set(TOKENIZERS) == set(get_args(Tokens))
+    assert set(TOKENIZERS) == set(get_args(Tokenizer))
 
 
 def test_unicode_tokens():
@@ -439,15 +438,15 @@ def test_both_tokenizers_agree_on_printable_ascii(text: str):
 
 
 def test_unicode_tokens_are_chosen_and_handed_on(use):
-    use(TEN.replace("all", "ÄRGER"), tokens="unicode")
+    use(TEN.replace("all", "ÄRGER"), tokenizer="unicode")
     edit_params(Path(), features__multi_hot__num_words=8)
     call("stages.download")
     call("stages.vectorize", "multi_hot")
     encoder = features_folder("multi_hot") / "encoder"
     assert "ärger" in json.loads((encoder / "word_index.json").read_text())
-    assert read_json(encoder / "facts.json", ReviewFacts).tokens == "unicode"
+    assert read_json(encoder / "facts.json", ReviewFacts).tokenizer == "unicode"
     facts = read_json(features_folder("multi_hot") / "facts.json", FeatureFacts)
-    assert facts.tokens == "unicode"
+    assert facts.tokenizer == "unicode"
 
 
 # --- the rest of the pipeline ---------------------------------------------------------------------

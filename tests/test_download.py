@@ -19,13 +19,14 @@ import trustme
 
 from stages import download
 from tests.conftest import PROJECT, call, edit_params, pin, refusal, write_archive
-from workflow import features
-from workflow.errors import InputError
+from workflow.base.errors import InputError
+from workflow.base.files import REVIEWS, features_folder
+from workflow.base.reviews import Reviews, load_reviews, load_vectors
+from workflow.features import multi_hot
 from workflow.params import load_params
-from workflow.sources import bundled, fetch, keras_archive
-from workflow.sources.corpus import number_words, pick, rank_words
-from workflow.storage import REVIEWS, Reviews, features_folder, load_reviews, load_vectors
-from workflow.text import ascii_tokens
+from workflow.text import bundled, fetch, keras_archive
+from workflow.text.corpus import number_words, pick, rank_words
+from workflow.text.tokenizer import ascii_tokens
 
 OUTPUTS = sorted(
     [f"{s}_{a}.npy" for s in ("training", "test") for a in ("values", "offsets", "labels")]
@@ -58,7 +59,7 @@ def test_the_archive_is_written_as_plain_arrays(workspace):
     assert train.values.dtype == np.uint32
     assert json.loads((REVIEWS / "facts.json").read_text()) | {"sha256": ""} == {
         "source": "keras",
-        "tokens": "ascii",
+        "tokenizer": "ascii",
         "sha256": "",
         "vocabulary": 60,
         "test_reviews": 40,
@@ -417,7 +418,7 @@ def test_the_facts_of_the_notebook(real_archive, workspace, monkeypatch):
     call("stages.vectorize", "multi_hot")
 
     train = load_reviews("training")
-    encoded = features.encode(train, 10_000)
+    encoded = multi_hot.keras_indices(train, 10_000)
     assert encoded.values.max() == 9999
     assert train.labels[0] == 1
     first = encoded.between(0, 1).values

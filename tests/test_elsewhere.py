@@ -15,10 +15,11 @@ import pytest
 
 from stages import train
 from tests.conftest import PROJECT, STAGES, command, results, stages_run
-from workflow import features, network
+from workflow.features import multi_hot
+from workflow.model import network
+from workflow.model.training import TrainingData
 from workflow.params import load_params
-from workflow.sources import bundled
-from workflow.training import Data
+from workflow.text import bundled
 
 SOMEBODY = 65534  # a user without rights; Debian calls him nobody
 
@@ -80,8 +81,8 @@ def test_other_rounding_moves_the_accuracy_by_less_than_a_tenth_of_a_point():
     """The tolerance between processors; `make rounding` measures it for all seeds and variants."""
     params = load_params(PROJECT / "params.yaml")
     num_words = params.features.multi_hot.num_words
-    reviews = features.multi_hot(bundled.bundled_reviews(params.data).training, num_words)
-    data = Data(reviews, 10_000, num_words)
+    reviews = multi_hot.multi_hot(bundled.bundled_reviews(params.data).training, num_words)
+    data = TrainingData(reviews, 10_000, num_words)
     recipe = params.recipe("single").model_copy(update={"epochs": 5})
     train_one = functools.partial(train.train_all, recipe, data, range(1, 2))
     ((archive, here, _),) = train_one()

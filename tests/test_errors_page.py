@@ -1,4 +1,4 @@
-"""The page of `make errors`: its figures, what it does not let in, its user's mistakes."""
+"""The page of `make errors`: its figures, what it does not let in, its user's error_analysis."""
 
 import json
 import re
@@ -16,13 +16,14 @@ import pytest
 
 from commands import errors
 from tests.conftest import call, make_workspace, refusal
-from tests.test_mistakes import FACTS, MORE, REVIEWS, WORDS, answers, made_up
-from workflow import mistakes, model_card
-from workflow.features import MultiHot
-from workflow.params import MultiHot as Settings
-from workflow.storage import REVIEWS as FOLDER
-from workflow.storage import Reviews, load_reviews, write_json
-from workflow.vocabulary import Vocabulary
+from tests.test_error_analysis import FACTS, MORE, REVIEWS, WORDS, answers, made_up
+from workflow.base.files import REVIEWS as FOLDER
+from workflow.base.files import write_json
+from workflow.base.reviews import Reviews, load_reviews, save_reviews
+from workflow.features.multi_hot import MultiHotEncoder
+from workflow.features.params import MultiHotParams
+from workflow.report import error_analysis, model_card
+from workflow.text.vocabulary import Vocabulary
 
 EVIL = [
     "<script>stolen=1</script>",
@@ -42,12 +43,12 @@ def write_results(folder: Path) -> None:
     reviews = Reviews(ranks, np.cumsum([0, *lengths], dtype=np.int64), made_up(0)[0])
     for name in ("data/reviews", "models/candidate/encoder"):
         (folder / name).mkdir(parents=True)
-    reviews.save(folder / "data/reviews", "test")
+    save_reviews([reviews], folder / "data/reviews", "test")
     write_json(folder / "data/reviews/facts.json", FACTS)
     words = [*EVIL, *(f"w{rank}" for rank in range(len(EVIL) + 1, WORDS + 1))]
     index = {word: rank for rank, word in enumerate(words, 1)}
     (folder / "data/reviews/word_index.json").write_text(json.dumps(index))
-    MultiHot(Settings(num_words=40)).save(folder / "models/candidate/encoder")
+    MultiHotEncoder(MultiHotParams(num_words=40)).save(folder / "models/candidate/encoder")
     for number, variant in enumerate(["single", "candidate"]):
         (folder / "data/predictions" / variant).mkdir(parents=True)
         write_json(folder / "data/predictions" / variant / "facts.json", FACTS | MORE)
@@ -65,7 +66,7 @@ class Known:
     def predict(self, texts: list[str]) -> Any:
         return np.stack([self.of_text[text] for text in texts], axis=1)
 
-    def pushes(self, text: str) -> list[tuple[str, float]]:
+    def contributions(self, text: str) -> list[tuple[str, float]]:
         words = dict.fromkeys(text.split(" "))
         return [(word, 1 - 2 * number / len(words)) for number, word in enumerate(words)]
 
@@ -77,7 +78,7 @@ def folder(tmp_path_factory: Folder, mirror: Path) -> Path:
     write_results(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setitem(sys.modules, "workflow.predictor", SimpleNamespace(Predictor=Known))
+        patch.setitem(sys.modules, "workflow.serving.predictor", SimpleNamespace(Predictor=Known))
         call("commands.errors")
     return folder
 
@@ -87,7 +88,7 @@ def here(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it, in which the test is."""
     copied = shutil.copytree(folder, tmp_path / "copy")
     monkeypatch.chdir(copied)
-    monkeypatch.setitem(sys.modules, "workflow.predictor", SimpleNamespace(Predictor=Known))
+    monkeypatch.setitem(sys.modules, "workflow.serving.predictor", SimpleNamespace(Predictor=Known))
     return Path(copied)
 
 
@@ -107,8 +108,8 @@ def test_every_kind_has_all_reviews_and_all_mistakes(folder: Path):
 
 
 def test_the_push_of_an_n_gram_is_shared_among_its_words():
-    pushes = [("good", 1.0), ("film", 0.01), ("not good", -3.0)]
-    assert errors.shades("not good a fine good film".split(), pushes) == [
+    contributions = [("good", 1.0), ("film", 0.01), ("not good", -3.0)]
+    assert errors.shades("not good a fine good film".split(), contributions) == [
         ("not", "negative", 6, "-1.50"),
         ("good", "negative", 2, "-0.50"),
         ("a fine", "", 0, ""),
@@ -145,7 +146,7 @@ def test_the_page_says_what_it_is_of(page: str, folder: Path):
     assert f"<h1>{wrong} of 400 test reviews are wrong in every seed of candidate</h1>" in page
     assert "9 train, 6 validation, 400 test" in page
     assert "3 seeds" in page
-    mean = mistakes.scores(of.labels, of.mean)
+    mean = error_analysis.scores(of.labels, of.mean)
     for style, key in ((".4f", "auc"), (".4f", "brier"), (".2%", "ece"), (".2%", "accuracy")):
         assert f"<td>{mean[key]:{style}}</td>" in page
     shown = [int(number) for number in re.findall(r"Review (\d+) · label", page)]
@@ -216,7 +217,7 @@ def test_the_real_network_explains_its_mistakes(copy: Path, monkeypatch: pytest.
         assert len(re.findall(r"Review \d+ · label", page)) == 3
 
 
-# --- mistakes of its user -------------------------------------------------------------------------
+# --- error_analysis of its user -------------------------------------------------------------------------
 
 
 def test_an_unknown_variant_is_one_sentence(here: Path):
@@ -244,7 +245,7 @@ def test_a_model_that_says_something_else_is_refused(here: Path):
 def test_a_missing_package_is_one_sentence(
     package: str, here: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.delitem(sys.modules, "workflow.mistake_charts", raising=False)
+    monkeypatch.delitem(sys.modules, "workflow.report.error_charts", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     assert refusal("commands.errors") == (
         f"error: {package} is not installed; `make setup-dev` installs it"

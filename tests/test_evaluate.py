@@ -7,14 +7,16 @@ import pandas as pd
 import pytest
 
 from stages import evaluate
-from workflow.errors import InputError
-from workflow.storage import Reviews, features_folder, load_vectors, write_json
+from workflow.base.errors import InputError
+from workflow.base.files import features_folder, write_json
+from workflow.base.reviews import Reviews, load_vectors, save_reviews
+from workflow.evaluation.scores import classification_scores
 
 
 def test_scores_of_a_small_example():
     labels = np.array([0, 0, 0, 1, 1], dtype=np.uint8)
     probabilities = np.array([0.1, 0.5, 0.9, 0.8, 0.2], dtype=np.float32)
-    scores = evaluate.classification_scores(labels, probabilities)
+    scores = classification_scores(labels, probabilities)
     assert scores == pytest.approx(
         {
             "accuracy": 3 / 5,
@@ -32,7 +34,7 @@ def test_scores_of_a_small_example():
 
 
 def test_scores_are_defined_where_all_labels_are_the_same():
-    scores = evaluate.classification_scores(np.zeros(3, np.uint8), np.zeros(3, np.float32))
+    scores = classification_scores(np.zeros(3, np.uint8), np.zeros(3, np.float32))
     assert scores["accuracy"] == 1
     assert scores["precision"] == scores["recall"] == scores["f1"] == 0
     assert math.isnan(scores["roc_auc"])
@@ -61,7 +63,7 @@ def test_damaged_arrays_are_named(workspace):
     multi_hot = features_folder("multi_hot")
     multi_hot.mkdir(parents=True)
     reviews = Reviews(np.array([1], np.uint8), np.array([0, 1]), np.array([1], np.uint8))
-    reviews.save(multi_hot, "test")
+    save_reviews([reviews], multi_hot, "test")
     np.save(multi_hot / "test_offsets.npy", np.array([0, 2]))
     facts = {"source": "keras", "sha256": "", "vocabulary": 1, "columns": 5, "weighted": False}
     sizes = {"train_reviews": 1, "validation_reviews": 1, "test_reviews": 1}

@@ -29,8 +29,8 @@ from tests.conftest import (
     results,
     stages_run,
 )
-from workflow.errors import InputError
-from workflow.storage import whole_folder
+from workflow.base.errors import InputError
+from workflow.base.files import atomic_folder
 
 BOUND = 60  # seconds; everything here takes a few
 
@@ -227,7 +227,10 @@ def test_a_disk_that_is_mounted_where_results_go_loses_nothing(tmp_path: Path):
     link.symlink_to(folder)
     with small_disk(folder, "1m"):
         (folder / "old").write_text("")
-        with pytest.raises(InputError, match="a disk: a disk is mounted there"), whole_folder(link):
+        with (
+            pytest.raises(InputError, match="a disk: a disk is mounted there"),
+            atomic_folder(link),
+        ):
             pass
         assert [path.name for path in folder.iterdir()] == ["old"]
 

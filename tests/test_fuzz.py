@@ -26,25 +26,24 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from tests.conftest import PROJECT, write_archive
-from workflow.errors import InputError, reading
-from workflow.params import Params, load_params
-from workflow.results import Correct, read_correct, read_facts, read_history, read_scores
-from workflow.sources import bundled
-from workflow.sources.corpus import Corpus, content_hash
-from workflow.sources.keras_archive import parse_archive
-from workflow.storage import (
+from workflow.base.errors import InputError, reading
+from workflow.base.files import (
     CORRECT,
     HISTORY,
     METRICS,
     SCORES,
     DataFacts,
     FeatureFacts,
-    Reviews,
     features_folder,
-    load_vectors,
     read_json,
     write_json,
 )
+from workflow.base.reviews import Reviews, load_vectors, save_reviews
+from workflow.evaluation.results import Correct, read_correct, read_facts, read_history, read_scores
+from workflow.params import Params, load_params
+from workflow.text import bundled
+from workflow.text.corpus import Corpus, content_hash
+from workflow.text.keras_archive import parse_archive
 
 MULTI_HOT = features_folder("multi_hot")
 
@@ -508,7 +507,7 @@ def handed_on(tmp_path, monkeypatch) -> dict[Path, Callable[[], object]]:
     values = np.array([1, 4, 49, 2, 3, 7], np.uint8)
     offsets, labels = np.array([0, 3, 3, 6]), np.array([1, 0, 1], np.uint8)
     weights = np.array([1, 1.5, 2, 1, 0.5, 1], np.float32)
-    Reviews(values, offsets, labels, weights).save(MULTI_HOT, "test")
+    save_reviews([Reviews(values, offsets, labels, weights)], MULTI_HOT, "test")
     facts = {"source": "keras", "sha256": "0", "vocabulary": 60}
     sizes = {f"{split}_reviews": 3 for split in ("train", "validation", "test")}
     write_json(MULTI_HOT / "facts.json", facts | sizes | {"columns": NUM_WORDS, "weighted": True})

@@ -13,7 +13,7 @@ from tests.conftest import (
     results,
     stages_run,
 )
-from workflow.storage import METRICS, SCORES
+from workflow.base.files import METRICS, SCORES
 
 
 def test_two_branches_that_each_changed_the_candidate(

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from tests.conftest import PROJECT
-from workflow import model_card
-from workflow.errors import InputError
-from workflow.results import Correct
+from workflow.base.errors import InputError
+from workflow.evaluation.results import Correct
+from workflow.report import model_card
 
 SEEDS = 3
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow import ngrams
-from workflow.ngrams import NGrams, find
-from workflow.params import Weights
-from workflow.storage import Reviews
+from workflow.base.reviews import Reviews
+from workflow.features import ngrams
+from workflow.features.ngrams import NGramVocabulary, find
+from workflow.features.params import PositionWeights
 
 NGram = tuple[int, ...]
 Lists = list[list[int]]
@@ -21,7 +21,7 @@ Lists = list[list[int]]
 # Few words, so that n-grams come again; 0 is a word that is not known.
 corpora = st.lists(st.lists(st.integers(0, 4), max_size=12), max_size=12)
 weightings = st.builds(
-    Weights,
+    PositionWeights,
     end=st.floats(0, 3),
     end_length=st.floats(0.1, 100),
     start=st.floats(0, 3),
@@ -29,7 +29,7 @@ weightings = st.builds(
 )
 
 
-DEFAULTS = Weights(end=1.0, end_length=40.0, start=0.5, start_length=20.0)
+DEFAULTS = PositionWeights(end=1.0, end_length=40.0, start=0.5, start_length=20.0)
 
 
 def make(lists: Lists) -> Reviews:
@@ -38,16 +38,20 @@ def make(lists: Lists) -> Reviews:
     return Reviews(values, offsets, np.zeros(len(lists), dtype=np.uint8))
 
 
-def find_in(lists: Lists, largest_n: int = 3, fewest: int = 2, most: int | None = None) -> NGrams:
-    return find(make(lists), largest_n, fewest, most)
+def find_in(
+    lists: Lists, max_n: int = 3, fewest: int = 2, most: int | None = None
+) -> NGramVocabulary:
+    return find(make(lists), max_n, fewest, most)
 
 
-def decoded(vocabulary: NGrams) -> list[NGram]:
+def decoded(vocabulary: NGramVocabulary) -> list[NGram]:
     rows = vocabulary.words(np.arange(len(vocabulary))).tolist()
     return [tuple(word for word in row if word) for row in rows]
 
 
-def encode(vocabulary: NGrams, lists: Lists, weights: Weights) -> list[dict[int, float]]:
+def encode(
+    vocabulary: NGramVocabulary, lists: Lists, weights: PositionWeights
+) -> list[dict[int, float]]:
     """The columns and weights of each review."""
     rows = []
     for block in vocabulary.encode(make(lists), weights):
@@ -62,23 +66,25 @@ def encode(vocabulary: NGrams, lists: Lists, weights: Weights) -> list[dict[int,
     return rows
 
 
-def places(review: list[int], largest_n: int) -> list[tuple[int, NGram]]:
+def places(review: list[int], max_n: int) -> list[tuple[int, NGram]]:
     every = [
         (i, tuple(review[i : i + n]))
-        for n in range(1, largest_n + 1)
+        for n in range(1, max_n + 1)
         for i in range(len(review) - n + 1)
     ]
     return [(i, ngram) for i, ngram in every if 0 not in ngram]
 
 
-def direct_counts(lists: Lists, largest_n: int, fewest: int) -> dict[NGram, int]:
+def direct_counts(lists: Lists, max_n: int, fewest: int) -> dict[NGram, int]:
     counts = Counter(
-        ngram for review in lists for ngram in {ngram for _, ngram in places(review, largest_n)}
+        ngram for review in lists for ngram in {ngram for _, ngram in places(review, max_n)}
     )
     return {ngram: count for ngram, count in counts.items() if count >= fewest}
 
 
-def direct_row(review: list[int], vocabulary: list[NGram], weights: Weights) -> dict[int, float]:
+def direct_row(
+    review: list[int], vocabulary: list[NGram], weights: PositionWeights
+) -> dict[int, float]:
     columns = {ngram: column for column, ngram in enumerate(vocabulary)}
     row: dict[int, float] = {}
     for i, ngram in places(review, 5):
@@ -93,28 +99,26 @@ def direct_row(review: list[int], vocabulary: list[NGram], weights: Weights) -> 
 
 
 @given(corpora, st.integers(1, 5), st.integers(1, 4))
-def test_the_vocabulary_is_what_enough_reviews_have(lists: Lists, largest_n: int, fewest: int):
-    found = decoded(find_in(lists, largest_n, fewest))
-    expected = direct_counts(lists, largest_n, fewest)
+def test_the_vocabulary_is_what_enough_reviews_have(lists: Lists, max_n: int, fewest: int):
+    found = decoded(find_in(lists, max_n, fewest))
+    expected = direct_counts(lists, max_n, fewest)
     assert found == sorted(expected, key=lambda ngram: (len(ngram), ngram))
 
 
 @given(corpora, st.integers(1, 5), st.integers(1, 3), st.integers(1, 30))
-def test_a_cap_keeps_those_in_the_most_reviews(
-    lists: Lists, largest_n: int, fewest: int, most: int
-):
-    counts = direct_counts(lists, largest_n, fewest)
+def test_a_cap_keeps_those_in_the_most_reviews(lists: Lists, max_n: int, fewest: int, most: int):
+    counts = direct_counts(lists, max_n, fewest)
     ranked = sorted(counts, key=lambda ngram: (-counts[ngram], len(ngram), ngram))
-    capped = find_in(lists, largest_n, fewest, most)
+    capped = find_in(lists, max_n, fewest, most)
     assert sorted(decoded(capped)) == sorted(ranked[:most])
     assert (np.diff(capped.keys) > 0).all()
 
 
 @given(corpora, corpora.filter(bool), st.integers(1, 4), weightings, st.none() | st.integers(1, 20))
 def test_a_row_has_the_largest_weight_of_each_ngram_of_the_text(
-    train: Lists, lists: Lists, largest_n: int, weights: Weights, most: int | None
+    train: Lists, lists: Lists, max_n: int, weights: PositionWeights, most: int | None
 ):
-    vocabulary = find_in(train, largest_n, 2, most)
+    vocabulary = find_in(train, max_n, 2, most)
     for review, row in zip(lists, encode(vocabulary, lists, weights), strict=True):
         expected = direct_row(review, decoded(vocabulary), weights)
         assert sorted(row) == sorted(expected)
@@ -123,7 +127,7 @@ def test_a_row_has_the_largest_weight_of_each_ngram_of_the_text(
 
 @given(corpora.filter(bool))
 def test_without_position_weights_all_are_1(lists: Lists):
-    flat = Weights(end=0, end_length=1, start=0, start_length=1)
+    flat = PositionWeights(end=0, end_length=1, start=0, start_length=1)
     assert {weight for row in encode(find_in(lists), lists, flat) for weight in row.values()} <= {1}
 
 
@@ -154,7 +158,7 @@ def test_what_is_saved_comes_back_and_encodes_a_new_sentence(lists: Lists, sente
     vocabulary = find_in(lists)
     with tempfile.TemporaryDirectory() as folder:
         vocabulary.save(Path(folder))
-        loaded = NGrams.load(Path(folder))
+        loaded = NGramVocabulary.load(Path(folder))
         assert isinstance(loaded.keys, np.memmap)
         assert loaded.keys.tobytes() == vocabulary.keys.tobytes()
         expected = encode(vocabulary, [sentence], DEFAULTS)
@@ -175,7 +179,7 @@ def test_golden_vocabulary():
 
 def test_golden_weights():
     """Of 1 2 3 1 2 the first word has 1 + exp(-4/2) + 2 and the last 1 + 1 + 2 exp(-4/4)."""
-    weights = Weights(end=1, end_length=2, start=2, start_length=4)
+    weights = PositionWeights(end=1, end_length=2, start=2, start_length=4)
     expected = [
         {0: 3.135335, 1: 2.780731, 2: 2.580941, 3: 3.135335, 4: 2.780731, 5: 2.580941, 6: 2.580941},
         {1: 3.606531, 2: 3.557602, 4: 3.606531},
@@ -221,7 +225,7 @@ def test_too_many_columns_are_refused(monkeypatch: pytest.MonkeyPatch):
 def test_so_many_columns_that_a_block_has_few_reviews(monkeypatch: pytest.MonkeyPatch):
     vocabulary = find_in(GOLDEN)
     assert len(vocabulary.index) == 7  # made now, of as many as there are
-    monkeypatch.setattr(NGrams, "__len__", lambda _: 1 << 30)
+    monkeypatch.setattr(NGramVocabulary, "__len__", lambda _: 1 << 30)
     assert [len(block) for block in vocabulary.encode(make(GOLDEN), DEFAULTS)] == [2, 2, 1]
 
 
@@ -237,4 +241,4 @@ def test_labels_are_never_looked_at():
 def test_damaged_keys_are_refused(keys, tmp_path):
     np.save(tmp_path / "keys.npy", keys)
     with pytest.raises(ValueError, match="damaged"):
-        NGrams.load(tmp_path)
+        NGramVocabulary.load(tmp_path)

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from tests.conftest import TRAINED, call, edit_params, pin, refusal, write_archive
-from workflow.storage import METRICS, SCORES, features_folder, load_vectors
+from workflow.base.files import METRICS, SCORES, features_folder
+from workflow.base.reviews import load_vectors
 
 pytestmark = pytest.mark.filterwarnings(
     "error",
@@ -41,7 +42,7 @@ def use(workspace, tmp_path, monkeypatch) -> Callable[..., None]:
         )
         monkeypatch.setenv("IMDB_MIRROR", str(mirror))
         pin(workspace, mirror)
-        edit_params(workspace, data__sources=["keras"], features__ngrams__fewest_reviews=1)
+        edit_params(workspace, data__sources=["keras"], features__ngrams__min_reviews=1)
 
     return use
 

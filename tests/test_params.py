@@ -11,9 +11,9 @@ from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from tests.conftest import PROJECT, edit_params
-from workflow.errors import InputError
+from workflow.base.errors import InputError
+from workflow.model.params import ACTIVATIONS, LOSSES, OPTIMIZERS
 from workflow.params import load_params
-from workflow.recipe import ACTIVATIONS, LOSSES, OPTIMIZERS
 
 CANDIDATE = {"recipe": "model", "features": "multi_hot"}
 MINE = CANDIDATE | {"recipe": "baselines.mine"}
@@ -54,16 +54,16 @@ def test_the_committed_parameters_are_valid():
         ),
         ("data__sources", [], "data.sources: [] is not allowed"),
         ("features__multi_hot__num_words", -1, "features.multi_hot.num_words: -1 is not allowed"),
-        ("features__ngrams__largest_n", 0, "features.ngrams.largest_n: 0 is not allowed"),
-        ("features__ngrams__largest_n", 20, "features.ngrams.largest_n: 20 is not allowed"),
-        ("features__ngrams__most_columns", 0, "features.ngrams.most_columns: 0 is not allowed"),
+        ("features__ngrams__max_n", 0, "features.ngrams.max_n: 0 is not allowed"),
+        ("features__ngrams__max_n", 20, "features.ngrams.max_n: 20 is not allowed"),
+        ("features__ngrams__max_columns", 0, "features.ngrams.max_columns: 0 is not allowed"),
         ("train__seeds", 0, "train.seeds: 0 is not allowed"),
         ("typo", 1, "unknown key typo (1); the keys are data, features, train, variants, compa"),
         ("variants__mine", MINE, "variants.mine.recipe: 'baselines.mine' is no recipe in this fi"),
         ("variants__mine", "model", "variants.mine: 'model' is not allowed"),
         ("variants__mine", {"recipe": "model"}, "variants.mine.features: missing"),
         ("variants__single__features", "bag", "variants.single.features: 'bag' is not allowed"),
-        ("compare__smallest", -0.1, "compare.smallest: -0.1 is not allowed"),
+        ("compare__min_effect", -0.1, "compare.min_effect: -0.1 is not allowed"),
         ("compare__reference", "best", "compare.reference: 'best' is not a variant; there are"),
         ("variants__data", CANDIDATE, "variants.data: the metrics use this name"),
         ("variants", {"../x": CANDIDATE}, "variants.../x.[key]: '../x' is not allowed"),
@@ -148,7 +148,7 @@ def test_the_names_are_those_of_keras():
     [
         ("model.dropout", 0.5),
         ("variants.candidate.features", "multi_hot"),
-        ("features.ngrams.most_columns", 1000),
+        ("features.ngrams.max_columns", 1000),
         ("train.seeds", 3),
         ("data.csv.path", "my reviews.csv"),
     ],

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PROJECT, attempt, call, command, refusal, results, stages_run
-from workflow.storage import whole_folder
+from workflow.base.files import atomic_folder
 
 
 def test_a_folder_that_is_a_link_is_followed(tmp_path: Path):
@@ -17,7 +17,7 @@ def test_a_folder_that_is_a_link_is_followed(tmp_path: Path):
     (disk / "old").mkdir(parents=True)
     link.parent.mkdir()
     link.symlink_to("../a disk/vectors")
-    with whole_folder(link) as folder:
+    with atomic_folder(link) as folder:
         (folder / "new").write_text("")
         assert (link / "old").exists()  # until all is written
     assert link.is_symlink()
@@ -25,7 +25,7 @@ def test_a_folder_that_is_a_link_is_followed(tmp_path: Path):
     assert [path.name for path in disk.parent.iterdir()] == ["vectors"]
     disk.joinpath("new").unlink()
     disk.rmdir()  # as DVC does before a stage
-    with whole_folder(link) as folder:
+    with atomic_folder(link) as folder:
         (folder / "newer").write_text("")
     assert [path.name for path in disk.iterdir()] == ["newer"]
 
@@ -34,7 +34,7 @@ def test_what_cannot_take_its_place_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     folder, rename = tmp_path / "vectors", Path.rename
-    with whole_folder(folder) as partial:
+    with atomic_folder(folder) as partial:
         (partial / "old").write_text("")
 
     def fails(path: Path, target: Path) -> Path:
@@ -43,7 +43,7 @@ def test_what_cannot_take_its_place_leaves_what_was_there(
         return rename(path, target)
 
     monkeypatch.setattr(Path, "rename", fails)
-    with pytest.raises(OSError, match="no"), whole_folder(folder):
+    with pytest.raises(OSError, match="no"), atomic_folder(folder):
         pass
     assert [path.name for path in tmp_path.rglob("*")] == ["vectors", "old"]
 

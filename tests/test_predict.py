@@ -21,9 +21,10 @@ from scipy.special import logit
 
 from commands import predict
 from tests.conftest import PROJECT, call, edit_params, environment, make_workspace, refusal
-from workflow.predictor import Predictor, entries, sparse
-from workflow.storage import PREDICTIONS, REVIEWS, Reviews, load_reviews, read_json, write_json
-from workflow.vocabulary import Vocabulary
+from workflow.base.files import PREDICTIONS, REVIEWS, read_json, write_json
+from workflow.base.reviews import Reviews, load_reviews
+from workflow.serving.predictor import Predictor, entries, sparse
+from workflow.text.vocabulary import Vocabulary
 
 VARIANTS = ("candidate", "deep")  # n-grams and multi-hot vectors
 
@@ -41,7 +42,7 @@ def trained(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder,
         variants=variants,
         compare__reference="deep",
-        features__ngrams__fewest_reviews=1,
+        features__ngrams__min_reviews=1,
         baselines__three_regularized__epochs=2,
     )
     with contextlib.chdir(folder), mock.patch.dict(os.environ, environment(mirror, home)):
@@ -97,15 +98,17 @@ def test_a_push_is_what_the_log_odds_fall_by_without_the_column(variant: str, pr
         log_odds(everything) - log_odds(np.arange(len(everything)) != i)
         for i in range(len(everything))
     ]
-    pushes = predictor.pushes(text)
-    np.testing.assert_allclose([p for _, p in pushes], sorted(falls, reverse=True), atol=1e-5)
-    assert len({name for name, _ in pushes}) == len(pushes)
+    contributions = predictor.contributions(text)
+    np.testing.assert_allclose(
+        [p for _, p in contributions], sorted(falls, reverse=True), atol=1e-5
+    )
+    assert len({name for name, _ in contributions}) == len(contributions)
     longest = {"candidate": 3, "deep": 1}[variant]
-    assert max(len(re.findall(r"w\d+", name)) for name, _ in pushes) == longest
+    assert max(len(re.findall(r"w\d+", name)) for name, _ in contributions) == longest
 
 
 def test_columns_that_are_no_word_have_a_name(predictors):
-    names = {name for name, _ in predictors["deep"].pushes("w1 w60")}
+    names = {name for name, _ in predictors["deep"].contributions("w1 w60")}
     assert names == {"(start)", "w1", "(rare words)"}
 
 
@@ -125,7 +128,7 @@ def test_any_text_has_a_probability(variant: str, predictors):
     assert np.isfinite(probabilities).all()
     np.testing.assert_array_equal(probabilities[:, 0], probabilities[:, 2])
     for text in texts:
-        assert all(np.isfinite(push) for _, push in predictor.pushes(text))
+        assert all(np.isfinite(contribution) for _, contribution in predictor.contributions(text))
     assert predictor.predict([]).shape == (3, 0)
 
 
@@ -136,7 +139,9 @@ def test_a_sure_network_can_be_explained_too(predictors):
     before = kernel.numpy()
     try:
         kernel.assign(before * 10_000)
-        assert all(np.isfinite(push) for _, push in predictor.pushes("w1 w2 w3"))
+        assert all(
+            np.isfinite(contribution) for _, contribution in predictor.contributions("w1 w2 w3")
+        )
     finally:
         kernel.assign(before)
 
@@ -145,7 +150,7 @@ def test_texts_are_divided_as_the_training_reviews_were(tmp_path):
     folder = shutil.copytree("models/candidate/encoder", tmp_path / "encoder")
     facts = json.loads((REVIEWS / "facts.json").read_text())
     for tokens, words in (("ascii", ["w1", "straße—ß"]), ("unicode", ["w1", "strasse", "ss"])):
-        write_json(folder / "facts.json", facts | {"tokens": tokens})
+        write_json(folder / "facts.json", facts | {"tokenizer": tokens})
         assert Vocabulary.load(folder).tokenize("W1 straße—ß") == words
 
 
@@ -242,8 +247,8 @@ def test_lines_become_json(tmp_path, predictors):
         assert answer["highest"] == pytest.approx(of_seeds.max(), abs=1e-6)
         assert answer["agree"] == ((of_seeds > 0.5) == (of_seeds.mean() > 0.5)).sum()
         assert answer["seeds"] == 3
-        assert all(push > 0 for push in answer["for"].values())
-        assert all(push < 0 for push in answer["against"].values())
+        assert all(contribution > 0 for contribution in answer["for"].values())
+        assert all(contribution < 0 for contribution in answer["against"].values())
     assert answers[-1]["unknown"] == ["unheard"]
     assert any(answer["against"] for answer in answers)
 
@@ -481,7 +486,7 @@ def test_an_export_of_a_folder_has_its_name(tmp_path, trained, capsys):
 def test_a_tokenizer_that_tensorflow_has_not_is_told(tmp_path, monkeypatch):
     folder = shutil.copytree("models/candidate", tmp_path / "model")
     facts = json.loads((REVIEWS / "facts.json").read_text())
-    write_json(folder / "encoder/facts.json", facts | {"tokens": "unicode"})
+    write_json(folder / "encoder/facts.json", facts | {"tokenizer": "unicode"})
     monkeypatch.chdir(tmp_path)
     assert "no such tokenizer" in refusal("commands.export", "--model", str(folder))
     assert not list(tmp_path.glob("exports/*"))

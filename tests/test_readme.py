@@ -11,11 +11,11 @@ import pytest
 
 from commands import readme
 from tests.conftest import PROJECT
-from workflow import model_card
-from workflow.errors import InputError
-from workflow.model_card import ERRORS
+from workflow.base.errors import InputError
+from workflow.base.files import DIFFERENCES, HELD_OUT, HISTORY, METRICS, NOTEBOOK_VALUES, SCORES
 from workflow.params import load_params
-from workflow.storage import DIFFERENCES, HELD_OUT, HISTORY, METRICS, SCORES
+from workflow.report import model_card
+from workflow.report.model_card import ERRORS
 
 
 @pytest.fixture
@@ -73,7 +73,14 @@ def test_the_card_says_so_of_own_reviews(committed: Path):
     assert [model_card.data(of).startswith(said) for of in (card, own)] == [False, True]
 
 
-DAMAGED = [SCORES, DIFFERENCES, HISTORY / "single.csv", readme.FIGURES, readme.CONCLUSIONS, ERRORS]
+DAMAGED = [
+    SCORES,
+    DIFFERENCES,
+    HISTORY / "single.csv",
+    NOTEBOOK_VALUES,
+    readme.CONCLUSIONS,
+    ERRORS,
+]
 
 
 @pytest.mark.parametrize("damage", ["conflict", "cut"])

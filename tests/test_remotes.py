@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import PROJECT, attempt, call, command, environment, results, stages_run
-from workflow.storage import SCORES
+from workflow.base.files import SCORES
 
 PREDICTIONS = "data/predictions/candidate/test.npy"
 
@@ -129,7 +129,7 @@ def remote(
         for setting in server.settings:
             command(origin, mirror, home, "dvc remote modify", *setting)
         command(origin, mirror, home, "git commit --quiet --all --message Remote")
-        command(origin, mirror, home, "dvc push --quiet")
+        command(origin, mirror, home, "dvc contribution --quiet")
         yield Remote(origin, objects)
 
 
@@ -180,10 +180,10 @@ def test_a_damaged_object_is_refused(
 def test_pushing_again_mends_an_emptied_remote(
     remote: Remote, clone: Path, mirror: Path, home: Path, damaged: Path
 ):
-    command(remote.origin, mirror, home, "dvc push --quiet")
+    command(remote.origin, mirror, home, "dvc contribution --quiet")
     assert attempt(clone, mirror, home, "dvc pull").returncode != 0  # it is there, says DVC
     shutil.rmtree(remote.objects / "files")
-    command(remote.origin, mirror, home, "dvc push --quiet")
+    command(remote.origin, mirror, home, "dvc contribution --quiet")
     command(clone, mirror, home, "dvc pull --quiet")
     assert results(clone) == results(remote.origin)
 

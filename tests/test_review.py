@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
 from tests.conftest import PROJECT, Experiment, call, command, commit, edit_params, refusal
-from workflow.gain import Difference, enough_seeds
-from workflow.results import Correct
-from workflow.storage import CORRECT, FIGURES, HELD_OUT, METRICS, SCORES, write_json
+from workflow.base.files import CORRECT, FIGURES, HELD_OUT, METRICS, SCORES, write_json
+from workflow.evaluation.results import Correct
+from workflow.evaluation.significance import Difference, enough_seeds
 
 SEEDS = (1, 2, 3, 4, 5, 6)
 VALIDATION, TEST = 300, 500  # reviews
@@ -85,7 +85,7 @@ def make_project(folder: Path) -> Path:
     (folder / FIGURES).mkdir(parents=True)
     for name in ("params.yaml", "dvc.yaml", ".gitignore"):
         shutil.copy(PROJECT / name, folder)
-    edit_params(folder, compare__smallest=0.01, model__dropout=0.3, model__epochs=10)
+    edit_params(folder, compare__min_effect=0.01, model__dropout=0.3, model__epochs=10)
     for variant in ("single", "candidate"):
         write_variant(folder, variant, 0.85)
         (folder / FIGURES / f"learning_curves_{variant}.png").write_bytes(b"\x89PNG")
@@ -161,17 +161,17 @@ def test_validation_decides_and_the_test_reviews_do_not(project: Path, review: R
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "smallest", "word"),
+    ("accuracy", "min_effect", "word"),
     [(0.97, 0.01, "better"), (0.97, 0.5, "trivial"), (0.85, 0.2, "same"), (0.85, 0.0, "~")],
 )
 def test_what_matters_is_what_params_yaml_says(
-    project: Path, review: Review, accuracy: float, smallest: float, word: str
+    project: Path, review: Review, accuracy: float, min_effect: float, word: str
 ):
-    edit_params(project, compare__smallest=smallest)
+    edit_params(project, compare__min_effect=min_effect)
     write_variant(project, "candidate", accuracy, draw=1)
     report = review()
     assert row_of(report)["verdict"] == word
-    assert report["smallest"] == smallest
+    assert report["min_effect"] == min_effect
 
 
 def test_enough_seeds_are_those_of_one_row_among_all(project: Path, review: Review):
@@ -521,9 +521,9 @@ def test_parameters_that_nothing_was_run_with_have_no_results(
         "train@no-more": {"params": {"params.yaml": {"baselines.no-more": {"epochs": 1}}}},
     }
     YAML().dump({"stages": lock}, project / "dvc.lock")
-    assert review()["not_run"] == {}
+    assert review()["stale_params"] == {}
     edit_params(project, model__dropout=0.9)
-    assert review()["not_run"] == {"the workspace": ["model.dropout"]}
+    assert review()["stale_params"] == {"the workspace": ["model.dropout"]}
     assert (
         "**The results of the workspace are not of its parameters (model.dropout): `dvc repro`.**"
     ) in page()

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from tests.conftest import Experiment, call, command, edit_params, refusal
-from tests.test_gain import REVIEWS, draw_margins, most, shaken, train
 from tests.test_review import DATA, commit_all, make_project, retrain, write_variant
-from workflow.gain import Difference, difference, luck, verdicts
-from workflow.revisions import experiments, git
-from workflow.storage import CORRECT, METRICS, SCORES, write_json
+from tests.test_significance import REVIEWS, draw_margins, most, shaken, train
+from workflow.base.files import CORRECT, METRICS, SCORES, write_json
+from workflow.evaluation.significance import Difference, difference, luck, verdicts
+from workflow.report.revisions import experiments, git
 
 Printed = Callable[..., str]
 

@@ -16,12 +16,12 @@ import tensorflow as tf
 
 from stages import train
 from tests.conftest import PROJECT
-from workflow import network, sparse, training
-from workflow.errors import InputError
+from workflow.base.errors import InputError
+from workflow.base.reviews import Reviews
+from workflow.model import network, sparse, training
+from workflow.model.params import Layer, Recipe
+from workflow.model.training import TrainingData
 from workflow.params import load_params
-from workflow.recipe import Layer, Recipe
-from workflow.storage import Reviews
-from workflow.training import Data
 
 NUM_WORDS = 40
 
@@ -58,7 +58,7 @@ def dense(reviews: Reviews) -> Any:
     return matrix
 
 
-def make_data(n: int = 50) -> Data:
+def make_data(n: int = 50) -> TrainingData:
     """`make_reviews(n)` to train on, after 30 others that validate."""
     validation, training = make_reviews(30, seed=1), make_reviews(n)
     offsets = np.concatenate([validation.offsets, training.offsets[1:] + validation.offsets[-1]])
@@ -66,7 +66,7 @@ def make_data(n: int = 50) -> Data:
         np.concatenate([getattr(side, name) for side in (validation, training)])
         for name in ("values", "labels")
     )
-    return Data(Reviews(values, offsets, labels), 30, NUM_WORDS)
+    return TrainingData(Reviews(values, offsets, labels), 30, NUM_WORDS)
 
 
 def fit(recipe: Recipe, seed: int = 1) -> Any:
@@ -124,19 +124,19 @@ def test_loss_and_gradients_are_those_of_a_dense_layer(penalties: dict[str, floa
             loss = model.compute_loss(y=labels, y_pred=outputs)
         weights = [variable.value for variable in model.trainable_variables]
         results.append([loss, outputs, *tape.gradient(loss, weights)])
-    for ours, kerass in zip(*results, strict=True):
-        np.testing.assert_allclose(ours, kerass, rtol=1e-5, atol=1e-7)
+    for ours, keras_models in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, keras_models, rtol=1e-5, atol=1e-7)
 
 
 def test_steps_of_adam_are_kerass():
     recipe, reviews = make_recipe(learning_rate=0.01), make_reviews()
-    ours, kerass = (network.build(recipe, NUM_WORDS, seed=1, plain=p) for p in (False, True))
+    ours, keras_models = (network.build(recipe, NUM_WORDS, seed=1, plain=p) for p in (False, True))
     assert type(ours.optimizer) is sparse.FastAdam
-    assert type(kerass.optimizer) is keras.optimizers.Adam
-    for model in (ours, kerass):
+    assert type(keras_models.optimizer) is keras.optimizers.Adam
+    for model in (ours, keras_models):
         model.fit(network.batches(reviews, NUM_WORDS, 16), epochs=20, shuffle=False, verbose=0)
     before = network.build(recipe, NUM_WORDS, seed=1).get_weights()
-    for a, b, c in zip(ours.get_weights(), kerass.get_weights(), before, strict=True):
+    for a, b, c in zip(ours.get_weights(), keras_models.get_weights(), before, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
         assert abs(a - c).max() > 0.05
 
@@ -153,7 +153,11 @@ def test_a_lazy_step_is_the_dense_formula_on_the_rows_of_the_batch(
     reviews, rate = make_reviews(80), 0.05
     scale = network.log_count_ratios(reviews, NUM_WORDS) if naive_bayes else None
     recipe = make_recipe(
-        optimizer=name, layers=layers, lazy=True, naive_bayes=naive_bayes, learning_rate=rate
+        optimizer=name,
+        layers=layers,
+        sparse_updates=True,
+        naive_bayes_scaling=naive_bayes,
+        learning_rate=rate,
     )
     model = network.build(recipe, NUM_WORDS, 1, scale)
     kernel = model.layers[0].kernel.numpy().astype(np.float64)
@@ -212,7 +216,7 @@ def test_the_scale_is_the_naive_bayes_log_count_ratio():
 
 def test_the_scale_knows_the_labels_of_what_a_fit_trains_on_alone():
     """Not those of the validation reviews; a refit, on all of them, has another scale."""
-    recipe = make_recipe(naive_bayes=True, layers=[], refit=True, epochs=1)
+    recipe = make_recipe(naive_bayes_scaling=True, layers=[], refit=True, epochs=1)
     data, scales = make_data(), []
     flipped = data.training.labels.copy()
     flipped[: data.validation_reviews] ^= 1
@@ -265,7 +269,7 @@ def test_each_seed_starts_and_drops_differently():
 def test_a_parameter_of_the_candidate_takes_effect(change: Any, where: Any, value: Any):
     candidate = load_params(PROJECT / "params.yaml").model
     block = candidate.model_dump() | {"layers": candidate.layers} | change
-    scale = np.ones(NUM_WORDS, np.float32) if candidate.naive_bayes else None
+    scale = np.ones(NUM_WORDS, np.float32) if candidate.naive_bayes_scaling else None
     assert where(network.build(Recipe(**block), NUM_WORDS, seed=1, scale=scale)) == value
 
 
@@ -292,7 +296,7 @@ def test_early_stopping_keeps_the_epoch_with_the_lowest_validation_loss(load):
     assert accuracy == pytest.approx(validation["accuracy"][best])
 
 
-TWICE = {"refit": True, "naive_bayes": True, "lazy": True, "patience": 1}
+TWICE = {"refit": True, "naive_bayes_scaling": True, "sparse_updates": True, "patience": 1}
 
 
 @pytest.mark.parametrize("more", [{"kernel_l2": 0.01}, TWICE], ids=["once", "twice"])

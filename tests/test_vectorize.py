@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from stages import vectorize
 from tests.conftest import call, edit_params, refusal
-from workflow import features
-from workflow.errors import InputError
-from workflow.storage import Reviews, features_folder, load_reviews, load_vectors, save_blocks
+from workflow.base.errors import InputError
+from workflow.base.files import features_folder
+from workflow.base.reviews import Reviews, load_reviews, load_vectors, save_reviews
+from workflow.features import multi_hot
 
 ranked_reviews = st.lists(st.lists(st.integers(1, 300), max_size=30), min_size=1, max_size=20)
 
@@ -36,27 +37,27 @@ def keras_encoding(review: list[int], num_words: int) -> list[int]:
 
 @given(ranked_reviews, st.integers(5, 310))
 def test_encode_is_the_encoding_of_keras(reviews: list[list[int]], num_words: int):
-    encoded = rows(features.encode(make(reviews), num_words))
+    encoded = rows(multi_hot.keras_indices(make(reviews), num_words))
     assert encoded == [keras_encoding(review, num_words) for review in reviews]
 
 
 @given(ranked_reviews, st.integers(5, 310))
 def test_multi_hot_has_each_word_once_and_nothing_else(reviews: list[list[int]], num_words: int):
-    vectors = features.multi_hot(make(reviews), num_words)
+    vectors = multi_hot.multi_hot(make(reviews), num_words)
     expected = [sorted(set(keras_encoding(review, num_words))) for review in reviews]
     assert rows(vectors) == expected
 
 
 @given(ranked_reviews)
 def test_tokens_come_back_from_the_arrays(reviews: list[list[int]]):
-    vectors = features.multi_hot(make(reviews), 304)
+    vectors = multi_hot.multi_hot(make(reviews), 304)
     words = [[index - 3 for index in row if index > 3] for row in rows(vectors)]
     assert words == [sorted(set(review)) for review in reviews]
 
 
 @pytest.mark.parametrize(("num_words", "dtype"), [(256, "uint8"), (257, "uint16"), (70_000, "u4")])
 def test_indices_have_the_smallest_type_that_fits(num_words: int, dtype: str):
-    assert features.multi_hot(make([[1]]), num_words).values.dtype == np.dtype(dtype)
+    assert multi_hot.multi_hot(make([[1]]), num_words).values.dtype == np.dtype(dtype)
 
 
 @pytest.mark.parametrize(("reviews", "size"), [(25_000, 10_000), (5, 2), (2, 1)])
@@ -67,11 +68,11 @@ def test_two_in_five_validate(reviews: int, size: int):
 def test_the_first_of_the_training_reviews_validate(workspace):
     call("stages.download")
     call("stages.vectorize", "multi_hot")
-    training = features.multi_hot(load_reviews("training"), 50)
+    training = multi_hot.multi_hot(load_reviews("training"), 50)
     folder = features_folder("multi_hot")
     assert rows(load_vectors(folder, "validation")) == rows(training.between(0, 24))
     assert rows(load_vectors(folder, "train")) == rows(training.between(24, 60))
-    assert rows(load_vectors(folder, "test")) == rows(features.multi_hot(load_reviews("test"), 50))
+    assert rows(load_vectors(folder, "test")) == rows(multi_hot.multi_hot(load_reviews("test"), 50))
 
 
 @pytest.mark.parametrize(("reviews", "share"), [(3, 0.99), (2, 0.1)])
@@ -90,9 +91,9 @@ def test_more_words_than_the_vocabulary_are_refused(workspace):
 
 def test_no_ngram_in_enough_reviews_is_a_sentence(workspace):
     call("stages.download")
-    edit_params(workspace, features__ngrams__fewest_reviews=61)
+    edit_params(workspace, features__ngrams__min_reviews=61)
     assert refusal("stages.vectorize", "ngrams") == (
-        "error: params.yaml: features.ngrams.fewest_reviews: 61: no n-gram is in so many of the 60 "
+        "error: params.yaml: features.ngrams.min_reviews: 61: no n-gram is in so many of the 60 "
         "training reviews"
     )
     assert not (workspace / "data/ngrams").exists()
@@ -109,8 +110,8 @@ def test_features_that_are_none_are_refused(workspace, arguments: list[str]):
 def test_blocks_give_the_same_files_as_the_whole(reviews: list[list[int]], size: int):
     whole = make(reviews)
     with tempfile.TemporaryDirectory() as folder:
-        whole.save(Path(folder), "whole")
-        save_blocks(whole.blocks(size), Path(folder), "blocks")
+        save_reviews([whole], Path(folder), "whole")
+        save_reviews(whole.blocks(size), Path(folder), "blocks")
         for array in ("values", "offsets", "labels"):
             np.save(Path(folder) / "numpy.npy", getattr(whole, array))
             expected = (Path(folder) / "numpy.npy").read_bytes()
@@ -121,7 +122,7 @@ def test_blocks_give_the_same_files_as_the_whole(reviews: list[list[int]], size:
 def test_vectorizing_makes_no_dense_array():
     reviews = make([[rank] for rank in range(1, 2001)])
     tracemalloc.start()
-    features.multi_hot(reviews, num_words=1_000_000)  # dense: 2 GB, a byte for each word
+    multi_hot.multi_hot(reviews, num_words=1_000_000)  # dense: 2 GB, a byte for each word
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 10_000_000  # sorting takes 4 bytes for each word of the vocabulary

@@ -1,8 +1,5 @@
-"""What the stages and the commands share."""
+"""The code that stages and commands share: one package for each kind of work.
 
-import os
-
-# TensorFlow and Keras read these when they are imported; results do not depend on who runs them.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no notices about the processor
-os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # its sums depend on the processor
-os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever keras.json says
+`params` checks params.yaml as a whole; every other package depends on `base` and on no other, but
+`serving` and `report`, which only commands use.
+"""

@@ -1,0 +1,71 @@
+"""What the figures have in common: drawn without a screen, the same for everybody."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from workflow.base.files import FIGURES
+
+mpl.rcdefaults()  # whatever the user's matplotlibrc says
+mpl.rcParams |= {
+    "axes.axisbelow": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.constrained_layout.h_pad": 0.08,
+    "grid.color": "#dddddd",
+    "legend.frameon": False,
+}
+
+# Of Okabe and Ito, "Color Universal Design" (2008): told apart with any colour vision. DVC's charts
+# in .dvc/plots have the same.
+COLOURS = {"train": "#0072B2", "validation": "#D55E00", "test": "#009E73"}
+
+
+def number_of(seeds: int) -> str:
+    return "one seed" if seeds == 1 else f"{seeds} seeds"
+
+
+def percent(value: float, _position: float) -> str:
+    """How an axis writes a share."""
+    return f"{100 * value:g}%"
+
+
+def rows(panels: int, names: Sequence[str], height: float) -> tuple[Figure, list[Axes]]:
+    """Panels side by side with a row, so many inches high, for each name; the first on top."""
+    number = max(len(names), 1)
+    figure, axes = plt.subplots(
+        1,
+        panels,
+        figsize=(9, height * number + 1.7),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    short = [name if len(name) <= 32 else f"{name[:31]}…" for name in names]
+    axes[0, 0].set_yticks(range(len(names)), short)
+    axes[0, 0].set_ylim(number - 0.5, -0.5)
+    for axis in axes.flat:
+        axis.grid()
+        axis.tick_params(axis="y", length=0)
+    return figure, list(axes.flat)
+
+
+def beside(axis: Axes, row: int, text: str) -> None:
+    """Write `text` at the right end of a row."""
+    place = axis.get_yaxis_transform()
+    axis.text(1.02, row, text, transform=place, va="center", fontsize=9)
+
+
+def save(figure: Figure, name: str, title: str, *notes: str) -> Path:
+    """Write plots/figures/NAME.png: what one sees as the title, notes in small print below."""
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    figure.supxlabel("\n".join(notes), x=0.01, ha="left", fontsize=8, color="dimgray")
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    path = FIGURES / f"{name}.png"
+    figure.savefig(path, dpi=100, metadata={"Software": None})
+    plt.close(figure)
+    return path

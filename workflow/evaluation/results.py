@@ -1,0 +1,137 @@
+"""What a variant achieved, as train, evaluate and compare write it and others read it, checked."""
+
+import io
+from collections.abc import Iterable
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from workflow.base.errors import reading
+from workflow.base.files import (
+    DIFFERENCES,
+    HELD_OUT,
+    HISTORY,
+    METRICS,
+    RERUN_HINT,
+    DataFacts,
+    read_csv,
+    read_json,
+)
+
+SIGNS = ("positives", "negatives")
+
+
+class Correct(NamedTuple):
+    """What a variant got right: one bit for each seed and review, few enough to be kept in Git.
+
+    Attributes:
+        sha256: of the reviews, as facts.json has it.
+        seeds: (S,) int64.
+        of: for validation and test, (S, reviews) bool.
+    """
+
+    sha256: str
+    seeds: NDArray[np.int64]
+    of: dict[str, NDArray[np.bool_]]
+
+    def to_bytes(self) -> bytes:
+        """As a .npz archive; the same bits, the same bytes.
+
+        The seeds' bits lie together, since what one seed gets right another mostly does too: that
+        compresses to a third of what it would if the reviews' bits did.
+        """
+        sizes = {f"{split}_reviews": np.int64(bits.shape[1]) for split, bits in self.of.items()}
+        packed = {split: np.packbits(bits, axis=0) for split, bits in self.of.items()}
+        file = io.BytesIO()
+        arrays = {"sha256": np.array(self.sha256), "seeds": self.seeds} | sizes | packed
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type] # no name is allow_pickle
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "Correct":
+        """Read what `to_bytes` made; some exception if it is damaged."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            seeds = arrays["seeds"]
+            if seeds.dtype != np.int64 or seeds.ndim != 1 or len(set(seeds.tolist())) != len(seeds):
+                raise ValueError("the seeds are damaged")
+            of = {}
+            for split in HELD_OUT:
+                packed, reviews = arrays[split], int(arrays[f"{split}_reviews"])
+                if packed.dtype != np.uint8 or packed.shape != (-(-len(seeds) // 8), reviews):
+                    raise ValueError(f"the {split} bits are damaged")
+                of[split] = np.unpackbits(packed, axis=0, count=len(seeds)).astype(bool)
+            return cls(str(arrays["sha256"]), seeds, of)
+
+
+def read_correct(path: Path) -> Correct:
+    """What `Correct.to_bytes` wrote; InputError if it is missing or damaged."""
+    with reading(path, RERUN_HINT):
+        return Correct.from_bytes(path.read_bytes())
+
+
+def read_scores(
+    path: Path, variants: Iterable[str] = (), seeds: Iterable[int] = ()
+) -> pd.DataFrame:
+    """The scores, if variants are named of exactly these and of these seeds.
+
+    Raises:
+        InputError: they are missing or damaged, or there are others.
+    """
+    scores = read_csv(
+        path,
+        {"variant": str, "seed": "int64", "best_epoch": "int64"}
+        | dict.fromkeys(["train_accuracy", "validation_accuracy"], "float64")
+        | dict.fromkeys(["test_accuracy", "test_loss"], "float64")
+        | {f"test_{kind}_{s}": "int64" for kind in ("true", "false") for s in SIGNS},
+    )
+    with reading(path, RERUN_HINT):
+        variants, seeds = variants or scores["variant"].unique(), seeds or scores["seed"].unique()
+        if [*zip(scores["variant"], scores["seed"], strict=True)] != [*product(variants, seeds)]:
+            raise ValueError("its rows are not those of the variants and seeds in params.yaml")
+    return scores
+
+
+def read_facts(path: Path = METRICS) -> DataFacts:
+    """The facts of the data in metrics.json; InputError if it is missing or damaged."""
+    metrics = read_json(path, dict[str, Any])
+    with reading(path, RERUN_HINT):
+        return DataFacts.model_validate(metrics["data"])
+
+
+def read_differences(path: Path = DIFFERENCES) -> pd.DataFrame:
+    """What compare found; InputError if it is missing or damaged. One seed has no interval."""
+    columns: dict[str, Any] = {"variant": str, "split": str, "verdict": str, "seeds": "int64"}
+    numbers = dict.fromkeys(["mean", "low", "high"], "float64")
+    with reading(path, RERUN_HINT):
+        table = pd.read_csv(
+            path, usecols=[*columns, *numbers], dtype=columns | numbers, na_values={}
+        )
+        if table["mean"].isna().any() or not table["split"].isin(HELD_OUT).all():
+            raise ValueError("rows are missing or damaged")
+    return table
+
+
+def read_history(variant: str, seeds: Iterable[int], folder: Path = HISTORY) -> pd.DataFrame:
+    """The history of exactly these; InputError if it is missing or damaged."""
+    path = folder / f"{variant}.csv"
+    history = read_csv(
+        path,
+        {"variant": str, "seed": "int64", "fit": str, "epoch": "int64", "split": str}
+        | {"loss": "float64", "accuracy": "float64", "kept": "int64"},
+    )
+    with reading(path, RERUN_HINT):
+        curves = history.groupby(["fit", "seed", "split"])
+        first = set(product(["first"], seeds, ["train", "validation"]))
+        refit = set(product(["refit"], seeds, ["train"]))
+        if not (
+            (history["variant"] == variant).all()
+            and set(curves.groups) in (first, first | refit)
+            and (history["epoch"] == curves.cumcount() + 1).all()
+            and (curves["kept"].sum() == 1).all()
+        ):
+            raise ValueError("rows are missing or damaged")
+    return history

@@ -1,0 +1,11 @@
+"""Recipes and the networks they describe: building, training, saving and applying them.
+
+Used by the stages train and evaluate.
+"""
+
+import os
+
+# TensorFlow and Keras read these when they are imported; results do not depend on who runs them.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no notices about the processor
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # its sums depend on the processor
+os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever keras.json says

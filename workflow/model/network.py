@@ -1,0 +1,274 @@
+"""The networks: built by Keras, fed with sparse batches, saved as the same bytes every time.
+
+Importing this module imports TensorFlow, which takes seconds, and configures it.
+"""
+
+import gc
+import io
+import json
+import re
+import tempfile
+import threading
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from workflow.base.errors import InputError
+from workflow.base.files import RERUN_HINT
+from workflow.base.reviews import Reviews
+from workflow.model.params import Layer, Recipe
+from workflow.model.sparse import FastAdam, SparseDense
+
+# Every operation is deterministic. Sums are not split among threads, so that their order is the
+# same on any number of cores; the cores are used by training several seeds at once.
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.experimental.enable_op_determinism()
+tf.get_logger().setLevel("ERROR")  # one trace per network is intended
+keras.config.set_floatx("float32")  # whatever keras.json says
+
+
+def build(
+    recipe: Recipe,
+    columns: int,
+    seed: int,
+    scale: NDArray[np.float32] | None = None,
+    *,
+    plain: bool = False,
+) -> keras.Sequential:
+    """A compiled network: (n, columns) sparse float32 in, (n, 1) probabilities out.
+
+    Args:
+        recipe: the architecture and how it is trained.
+        columns: the length of the input vectors.
+        seed: determines the initial weights and what dropout drops.
+        scale: (columns,) factors of the input columns; None: no scaling.
+        plain: use Keras's own classes alone, for comparison and for saving; without a scale.
+    """
+    if plain and scale is not None:
+        raise ValueError("a plain network has no scale")
+    seeds = map(int, np.random.SeedSequence(seed).generate_state(2 * len(recipe.layers) + 1))
+    config: dict[str, Any] = {"name": "optimizer"}
+    if recipe.learning_rate is not None:
+        config["learning_rate"] = recipe.learning_rate
+    optimizer = keras.optimizers.get({"class_name": recipe.optimizer, "config": config})
+    fast = not plain and type(optimizer) is keras.optimizers.Adam
+    if fast:
+        optimizer = FastAdam.from_config(optimizer.get_config())
+    network = keras.Sequential(
+        [keras.Input((columns,), sparse=True, name="review")], name="network"
+    )
+
+    def add(layer: Layer, name: str) -> None:
+        first = not network.layers
+        kernel_penalty = l1_l2(layer.kernel_l1, layer.kernel_l2)
+        if first and recipe.naive_bayes_scaling and scale is None:
+            kernel_penalty = None  # the scale is folded into this kernel
+        options: dict[str, Any] = {
+            "name": name,
+            "activation": layer.activation,
+            "kernel_initializer": keras.initializers.GlorotUniform(next(seeds)),
+            "kernel_regularizer": kernel_penalty,
+            "activity_regularizer": l1_l2(layer.activity_l1, layer.activity_l2),
+        }
+        if plain or not first:
+            network.add(keras.layers.Dense(layer.units, **options))
+        else:
+            # A penalty changes every row, and so does any other optimizer.
+            by_rows = recipe.sparse_updates and fast and kernel_penalty is None
+            network.add(SparseDense(layer.units, scale=scale, by_rows=by_rows, **options))
+
+    for number, layer in enumerate(recipe.hidden_layers, 1):
+        add(layer, f"hidden_{number}")
+        if layer.dropout:
+            network.add(
+                keras.layers.Dropout(layer.dropout, seed=next(seeds), name=f"dropout_{number}")
+            )
+    add(recipe.output_layer, "output")
+    network.compile(
+        optimizer=optimizer,
+        loss=recipe.loss,
+        metrics=[keras.metrics.BinaryAccuracy(name="accuracy")],
+        jit_compile=False,
+    )
+    return network
+
+
+def start(
+    recipe: Recipe, columns: int, seed: int, steps: int, scale: NDArray[np.float32] | None = None
+) -> keras.Sequential:
+    """A network as `build` makes it, in the form of this thread's last one if that has its shape.
+
+    It runs all `steps` of an epoch in TensorFlow, without returning to Python. TensorFlow traces
+    them in the first `fit`, which takes a second; a network that is reused for another seed is
+    traced already.
+    """
+    network = build(recipe, columns, seed, scale)
+    # `fit` would do it too late for optimizers that start from the weights.
+    network.optimizer.build(network.trainable_variables)
+    if getattr(last, "recipe", None) == (recipe, columns):
+        for variable, value in zip(*map(all_variables, (last.network, network)), strict=True):
+            variable.assign(value)
+        del network, value
+        gc.collect()  # Keras's objects refer to themselves, and would stay for a while
+    else:
+        last.recipe, last.network, last.traced = (recipe, columns), network, {}
+    # One trace for each number of steps: a refit has more of them than the first fit.
+    last.traced.setdefault(last.network.steps_per_execution, last.network.train_function)
+    last.network.steps_per_execution = steps
+    last.network.train_function = last.traced.get(steps)
+    return last.network
+
+
+last = threading.local()  # recipe and columns, network, and its traced epochs by their steps
+
+
+def all_variables(network: keras.Sequential) -> list[keras.Variable]:
+    """The weights, and the state of dropout, metrics and the optimizer."""
+    return [*network.variables, *network.optimizer.variables]
+
+
+def l1_l2(l1: float | None, l2: float | None) -> keras.Regularizer | None:
+    return keras.regularizers.L1L2(l1 or 0.0, l2 or 0.0) if l1 or l2 else None
+
+
+def batches(
+    reviews: Reviews, columns: int, batch_size: int, shuffle_seed: int | None = None
+) -> tf.data.Dataset:
+    """Vectorized reviews as batches for Keras; with a seed endless, in a new order every epoch.
+
+    Returns:
+        Pairs of a (batch_size, columns) float32 SparseTensor and (batch_size,) float32 labels;
+        the last batch of an epoch may be smaller.
+    """
+    # Without the overhead of np.memmap for each batch.
+    values, offsets, labels = map(np.asarray, (reviews.values, reviews.offsets, reviews.labels))
+    weights = None if reviews.weights is None else np.asarray(reviews.weights)
+
+    def arrays(rows: NDArray[np.int64]) -> tuple[NDArray[Any], ...]:
+        """What a SparseTensor is made of, and the labels, of these reviews."""
+        starts, lengths = offsets[rows], offsets[rows + 1] - offsets[rows]
+        row = np.repeat(np.arange(len(rows)), lengths)
+        ends = np.cumsum(lengths)
+        chosen = np.arange(ends[-1]) + (starts - ends + lengths)[row]
+        indices = np.column_stack([row, values[chosen]])
+        entries = np.ones(len(chosen), np.float32) if weights is None else weights[chosen]
+        shape = np.array([len(rows), columns])
+        return indices, entries, shape, labels[rows].astype(np.float32)
+
+    def batch(rows: Any) -> Any:
+        # NumPy reads what it needs from a memory-mapped file; a TensorFlow constant holds it all.
+        # A function without state may run beside the training.
+        types = [tf.int64, tf.float32, tf.int64, tf.float32]
+        tensors = tf.numpy_function(arrays, [rows], types, stateful=False)
+        for tensor, known in zip(tensors, ([None, 2], [None], [2], [None]), strict=True):
+            tensor.set_shape(known)
+        indices, entries, shape, labels = tensors
+        return tf.SparseTensor(indices, entries, shape), labels
+
+    rows = tf.data.Dataset.range(len(reviews))
+    if shuffle_seed is None:
+        rows = rows.batch(batch_size)
+    else:
+        rows = rows.shuffle(len(reviews), seed=shuffle_seed).batch(batch_size).repeat()
+    # One step after the other, as determinism wants it, leaves TensorFlow nothing to tune.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
+    return rows.map(batch).prefetch(2).with_options(options)
+
+
+def log_count_ratios(reviews: Reviews, columns: int) -> NDArray[np.float32]:
+    """The naive-Bayes log-count ratio of each column, (columns,), divided by sqrt(450).
+
+    It is above 0 for a column that is more frequent in positive reviews, and 0 for one that no
+    review has; counts are of reviews, plus one: Wang and Manning, "Baselines and Bigrams" (2012).
+    About 450 columns of a review are not 0, so the division gives its values a length near 1.
+    """
+    row = np.repeat(reviews.labels, np.diff(reviews.offsets))
+    positive, negative = (np.bincount(reviews.values[row == k], minlength=columns) for k in (1, 0))
+    shares = [(counts + 1) / (counts + 1).sum() for counts in (positive, negative)]
+    ratios = np.log(shares[0] / shares[1]) / 450**0.5
+    return np.where(positive + negative, ratios, 0).astype(np.float32)
+
+
+EVALUATION_BATCH = 512  # the size does not change a prediction; this one bounds the memory
+
+
+def predict(
+    model: keras.Model, batches: tf.data.Dataset
+) -> Callable[[], tuple[NDArray[np.float32], float]]:
+    """A function that applies `model`, with its weights at the time of the call, to n reviews.
+
+    It returns the probability of being positive for each review, (n,), and the mean loss that the
+    model was trained with, penalties included, as Keras reports it.
+    """
+
+    @tf.function(input_signature=batches.element_spec)  # type: ignore[untyped-decorator]
+    def step(vectors: Any, labels: Any) -> tuple[Any, Any]:
+        outputs = model(vectors, training=False)
+        return outputs, model.compute_loss(y=labels, y_pred=outputs, training=False)
+
+    def apply() -> tuple[NDArray[np.float32], float]:
+        probabilities, losses = [], []
+        for vectors, labels in batches:
+            outputs, loss = step(vectors, labels)
+            probabilities.append(outputs.numpy().ravel())
+            losses.append(float(loss) * len(labels))
+        predictions = np.concatenate(probabilities)
+        return predictions, sum(losses) / len(predictions)
+
+    return apply
+
+
+def load_weights(model: keras.Sequential, plain: keras.Sequential, path: Path) -> None:
+    """Load the weights in a .keras file into `model`, through `plain`, made of Keras's own classes.
+
+    Raises:
+        InputError: the file is missing or damaged, or holds another network.
+    """
+    try:
+        plain.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: {error}{RERUN_HINT}") from None
+    model.set_weights(plain.get_weights())
+
+
+def with_keras_classes(network: keras.Sequential, recipe: Recipe, columns: int) -> keras.Sequential:
+    """An equivalent network of Keras's own classes; a scale is folded into its first kernel."""
+    plain = build(recipe, columns, seed=0, plain=True)
+    for layer, own in zip(plain.layers, network.layers, strict=True):
+        layer.set_weights(
+            own.plain_weights() if isinstance(own, SparseDense) else own.get_weights()
+        )
+    return plain
+
+
+def to_bytes(network: keras.Sequential) -> bytes:
+    """The network, with a fresh optimizer, as a .keras archive: same weights, same bytes.
+
+    `Model.save` writes down the time of saving and the memory addresses of shared objects.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.keras"
+        network.save(path)
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in sorted(archive.namelist())}
+    metadata = json.loads(members["metadata.json"])
+    members["metadata.json"] = json.dumps(metadata | {"date_saved": ""}).encode()
+    addresses = re.compile(rb'(?<="shared_object_id": )\d+')
+    order = list(dict.fromkeys(addresses.findall(members["config.json"])))
+    members["config.json"] = addresses.sub(
+        lambda address: str(order.index(address[0])).encode(), members["config.json"]
+    )
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:  # weights do not compress
+        for name, content in members.items():
+            dated_1980 = zipfile.ZipInfo(name)
+            archive.writestr(dated_1980, content)
+    return buffer.getvalue()

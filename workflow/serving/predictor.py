@@ -1,0 +1,116 @@
+"""A trained variant applied to texts. Its folder in models/ is all that this needs.
+
+Importing this module imports TensorFlow, which takes seconds.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from scipy.special import log_expit, logsumexp
+
+import workflow.model.network  # noqa: F401 - sets TensorFlow up: sums are the same on any number of cores
+from workflow.base.errors import InputError, reading
+from workflow.base.files import RERUN_HINT
+from workflow.base.reviews import Reviews
+from workflow.features.encoders import load_encoder
+from workflow.features.multi_hot import OUT_OF_VOCABULARY, START
+from workflow.text.vocabulary import Vocabulary
+
+# Columns of multi-hot vectors that stand for no word of the vocabulary.
+RESERVED = {START: "(start)", OUT_OF_VOCABULARY: "(rare words)"}
+
+
+class Predictor:
+    """The networks of a variant, one for each seed, and what makes their input of a text.
+
+    Attributes:
+        vocabulary: makes word ranks of texts.
+        encoder: makes vectors of word ranks.
+        networks: in order of the seeds; each (n, columns) sparse float32 to (n, 1) probabilities.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Load models/VARIANT; InputError if it is missing or damaged."""
+        paths = sorted(folder.glob("seed-*.keras"), key=lambda path: (len(path.name), path.name))
+        if not paths:
+            raise InputError(f"{folder}: no trained model; `dvc repro` or `dvc pull` brings it")
+        self.vocabulary = Vocabulary.load(folder / "encoder")
+        self.encoder = load_encoder(folder / "encoder")
+        self.networks = [load(path, self.encoder.columns) for path in paths]
+
+    def predict(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(seeds, texts): each seed's probability that a text is positive."""
+        parts = [np.empty((0, len(self.networks)), np.float32)]
+        for block in self.encoder.encode(self.vocabulary.encode(texts)):
+            vectors = sparse(block, self.encoder.columns)
+            of_seeds = [of_seed(vectors, training=False) for of_seed in self.networks]
+            parts.append(np.concatenate(of_seeds, axis=1))
+        return np.concatenate(parts).T
+
+    def contributions(self, text: str) -> list[tuple[str, float]]:
+        """Each word or n-gram of a text, and how far it contributions: above 0 towards positive.
+
+        Each column of the review is taken out in turn, and the log-odds of the mean probability,
+        log(p / (1 - p)), are computed anew: what they fall by is its contribution. All else stays as it
+        is: without "good", the pair "not good" is still there, and no word moves. So contributions need
+        not add up to the log-odds.
+
+        Returns:
+            The largest first.
+        """
+        (vectors,) = self.encoder.encode(self.vocabulary.encode([text]))
+        columns = vectors.values.astype(np.int64)
+        log_odds = np.stack([without_each(of, columns, entries(vectors)) for of in self.networks])
+        # log(p / (1 - p)) with p the mean of the seeds, exact also where p is nearly 0 or 1.
+        mean = logsumexp(log_expit(log_odds), axis=0) - logsumexp(log_expit(-log_odds), axis=0)
+        contributions = mean[0] - mean[1:]
+        order = np.argsort(-contributions, kind="stable")
+        words = self.encoder.words(columns[order])
+        names = [
+            self.vocabulary.decode(ranks) or RESERVED[column]
+            for ranks, column in zip(words, columns[order].tolist(), strict=True)
+        ]
+        return list(zip(names, contributions[order].tolist(), strict=True))
+
+
+def load(path: Path, columns: int) -> keras.Sequential:
+    """A network that takes vectors of so many columns; else InputError."""
+    with reading(path, RERUN_HINT):
+        loaded = keras.models.load_model(path, compile=False)
+        if loaded.input_shape != (None, columns):
+            raise ValueError(f"it takes {loaded.input_shape[1]} columns, its encoder has {columns}")
+        return loaded
+
+
+def entries(vectors: Reviews) -> NDArray[np.float32]:
+    """What is in the columns that are not 0."""
+    return np.ones(len(vectors.values), np.float32) if vectors.weights is None else vectors.weights
+
+
+def sparse(vectors: Reviews, columns: int) -> tf.SparseTensor:
+    """Vectors as a network takes them: (n, columns) float32."""
+    rows = np.repeat(np.arange(len(vectors)), np.diff(vectors.offsets))
+    indices = np.column_stack([rows, vectors.values.astype(np.int64)])
+    return tf.SparseTensor(indices, entries(vectors), (len(vectors), columns))
+
+
+def without_each(
+    of_seed: keras.Sequential, columns: NDArray[np.int64], weights: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """(1 + columns,): log-odds of a review, first whole, then without each of its columns.
+
+    What the first layer sums up is linear in the columns, so that taking one out is a subtraction,
+    and the time is that of 1 + columns reviews of one column.
+    """
+    first, *others = [layer for layer in of_seed.layers if hasattr(layer, "kernel")]
+    parts = tf.gather(first.kernel.value, columns) * weights[:, None]
+    whole = tf.reduce_sum(parts, axis=0) + first.bias
+    sums = tf.concat([whole[None], whole - parts], axis=0)
+    for before, layer in pairwise([first, *others]):
+        sums = tf.matmul(before.activation(sums), layer.kernel.value) + layer.bias
+    return np.asarray(sums[:, 0], np.float64)  # of the last layer, which is a sigmoid

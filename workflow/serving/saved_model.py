@@ -1,0 +1,143 @@
+"""A predictor as a graph of TensorFlow's own operations, from texts to probabilities.
+
+What `workflow.text.tokenizer`, `workflow.features.encoders` and `workflow.features.ngrams` do in Python is done here once more.
+"""
+
+import functools
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from workflow.base.errors import InputError
+from workflow.features.multi_hot import INDEX_FROM, OUT_OF_VOCABULARY, START
+from workflow.features.ngrams import WORD_BITS, NGramEncoder
+from workflow.features.params import NGramParams, PositionWeights
+from workflow.serving.predictor import Predictor
+from workflow.text.tokenizer import SEPARATORS
+
+
+class Words(NamedTuple):
+    """The words of n texts, one after the other.
+
+    Attributes:
+        ranks: (words,) int64.
+        rows: (words,) int64: the text of each.
+        number: n, int64.
+    """
+
+    ranks: Any
+    rows: Any
+    number: Any
+
+
+class Cells(NamedTuple):
+    """Entries of a sparse matrix, perhaps some of them more than once: (entries,) each."""
+
+    rows: Any  # int64
+    columns: Any  # int64
+    weights: Any  # float32
+
+
+def classifier(predictor: Predictor) -> tf.Module:
+    """What `serve`s texts: (n,) strings in UTF-8 to (n,) float32, the mean of the seeds.
+
+    Raises:
+        InputError: texts are divided into words in a way that TensorFlow has no operations for.
+    """
+    encoder, networks, vocabulary = predictor.encoder, predictor.networks, predictor.vocabulary
+    if vocabulary.tokenizer != "ascii":
+        raise InputError(
+            f"data.csv.tokenizer: {vocabulary.tokenizer}: TensorFlow alone has no such tokenizer; export "
+            "a model that was trained with ascii, or call commands.predict"
+        )
+    module = tf.Module()
+    ranks = tf.range(1, len(vocabulary.words) + 1, dtype=tf.int64)
+    # What is not an attribute is not written; of a Keras network, all would be, and twice.
+    module.table = table = tf.lookup.StaticHashTable(
+        tf.lookup.KeyValueTensorInitializer(tf.constant(vocabulary.words), ranks), 0
+    )
+    module.weights = [variable.value for of in networks for variable in of.variables]
+    if isinstance(encoder, NGramEncoder):
+        # A variable, for a constant makes the graph larger than some readers allow.
+        module.keys = keys = tf.Variable(encoder.vocabulary.keys, trainable=False)
+        cells = functools.partial(n_grams, keys=keys, settings=encoder.params)
+    else:
+        cells = functools.partial(multi_hot, num_words=encoder.columns)
+
+    def serve(texts: Any) -> Any:
+        words = words_of(texts, table)
+        vectors = sparse_matrix(cells(words), words.number, encoder.columns)
+        of_seeds = [network(vectors, training=False)[:, 0] for network in networks]
+        return tf.add_n(of_seeds) / len(of_seeds)
+
+    module.serve = tf.function(serve, [tf.TensorSpec([None], tf.string, "texts")])
+    return module
+
+
+def words_of(texts: Any, table: Any) -> Words:
+    """As `ascii_tokens` and `Vocabulary.encode`: words without a rank are dropped."""
+    lower = tf.strings.lower(texts)  # ASCII letters only
+    separated = tf.strings.regex_replace(lower, f"[{re.escape(SEPARATORS)}]", " ")
+    tokens = tf.strings.split(separated, " ")
+    ranks, rows = table.lookup(tokens.values), tokens.value_rowids()
+    known = ranks > 0
+    number = tf.size(texts, tf.int64)
+    return Words(tf.boolean_mask(ranks, known), tf.boolean_mask(rows, known), number)
+
+
+def multi_hot(words: Words, num_words: int) -> Cells:
+    """As `features.multi_hot`."""
+    indices = words.ranks + INDEX_FROM
+    indices = tf.where(indices < num_words, indices, OUT_OF_VOCABULARY)
+    starts = tf.range(words.number)
+    columns = tf.concat([tf.fill([words.number], tf.constant(START, tf.int64)), indices], 0)
+    rows = tf.concat([starts, words.rows], 0)
+    return Cells(rows, columns, tf.ones_like(columns, tf.float32))
+
+
+def n_grams(words: Words, keys: Any, settings: NGramParams) -> Cells:
+    """As `ngrams.NGrams.encode`, but that the column of a key is searched for among all `keys`."""
+    length = tf.math.unsorted_segment_sum(tf.ones_like(words.rows), words.rows, words.number)
+    from_start = tf.range(tf.size(words.rows, tf.int64))
+    from_start -= tf.gather(tf.cumsum(length, exclusive=True), words.rows)
+    from_end = tf.gather(length, words.rows) - 1 - from_start
+    weights = weights_of_words(from_start, from_end, settings.position_weights)
+
+    at = tf.range(tf.size(words.rows, tf.int64))  # where an n-gram begins, and its number
+    numbers = tf.zeros_like(at)
+    found = []
+    for n in range(settings.max_n):
+        within = tf.gather(from_end, at) >= n
+        at, numbers = tf.boolean_mask(at, within), tf.boolean_mask(numbers, within)
+        wanted = tf.bitwise.left_shift(numbers, tf.constant(WORD_BITS, tf.int64))
+        wanted = tf.bitwise.bitwise_or(wanted, tf.gather(words.ranks, at + n))
+        columns = tf.searchsorted(keys, wanted, out_type=tf.int64)
+        columns = tf.minimum(columns, tf.size(keys, tf.int64) - 1)
+        known = tf.gather(keys, columns) == wanted
+        at, numbers = tf.boolean_mask(at, known), tf.boolean_mask(columns, known) + 1
+        found.append((at, numbers - 1))
+    starts, columns = (tf.concat(parts, 0) for parts in zip(*found, strict=True))
+    return Cells(tf.gather(words.rows, starts), columns, tf.gather(weights, starts))
+
+
+def weights_of_words(from_start: Any, from_end: Any, weights: PositionWeights) -> Any:
+    """As `ngrams.weights_of_words`."""
+    end = weights.end * tf.exp(-tf.cast(from_end, tf.float64) / weights.end_length)
+    start = weights.start * tf.exp(-tf.cast(from_start, tf.float64) / weights.start_length)
+    return tf.cast(1 + end + start, tf.float32)
+
+
+def sparse_matrix(cells: Cells, rows: Any, columns: int) -> Any:
+    """A SparseTensor; of an entry that is there more than once, the largest weight."""
+    places, which = tf.unique(cells.rows * columns + cells.columns)
+    largest = tf.math.unsorted_segment_max(cells.weights, which, tf.size(places))
+    indices = tf.stack([places // columns, places % columns], axis=1)
+    return tf.sparse.reorder(tf.SparseTensor(indices, largest, tf.stack([rows, columns])))
+
+
+def save(predictor: Predictor, folder: Path) -> None:
+    """Write a SavedModel into `folder`."""
+    module = classifier(predictor)
+    tf.saved_model.save(module, str(folder), {"serving_default": module.serve})

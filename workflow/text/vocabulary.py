@@ -1,0 +1,71 @@
+"""The words that reviews are made of: texts to word ranks, and back."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workflow.base.errors import reading
+from workflow.base.files import RERUN_HINT, ReviewFacts, read_json
+from workflow.base.reviews import Reviews
+from workflow.text.tokenizer import TOKENIZERS
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Words by rank, and how texts are divided into words.
+
+    Attributes:
+        words: words[r - 1] is the word of rank r.
+        tokenizer: its name.
+    """
+
+    words: list[str]
+    tokenizer: str = "ascii"
+
+    @classmethod
+    def load(cls, folder: Path) -> "Vocabulary":
+        """Of data/reviews or of an encoder; InputError if it is missing or damaged."""
+        path, facts = folder / "word_index.json", folder / "facts.json"
+        ranks = read_json(path, dict[str, int])
+        with reading(path, RERUN_HINT):
+            if list(ranks.values()) != list(range(1, len(ranks) + 1)):
+                raise ValueError("the ranks are not 1, 2, 3, …")
+        return cls(list(ranks), read_json(facts, ReviewFacts).tokenizer)
+
+    @cached_property
+    def ranks(self) -> dict[str, int]:
+        """The rank of each word, from 1."""
+        return {word: rank for rank, word in enumerate(self.words, 1)}
+
+    @property
+    def tokenize(self) -> Callable[[str], list[str]]:
+        """Divides a text into words."""
+        return TOKENIZERS[self.tokenizer]
+
+    def encode(self, texts: Iterable[str]) -> Reviews:
+        """Texts as data/reviews has them, but for their labels, which are 0.
+
+        A word that has no rank is dropped, whatever the features: that is how the test reviews of
+        both sources were made. So the words beside it become neighbours, and to multi-hot vectors
+        it is not the same as a rare word, which has a rank and becomes OUT_OF_VOCABULARY.
+        """
+        known = [
+            [self.ranks[word] for word in self.tokenize(text) if word in self.ranks]
+            for text in texts
+        ]
+        values = np.array([rank for ranks in known for rank in ranks], np.uint32)
+        offsets = np.cumsum([0, *map(len, known)], dtype=np.int64)
+        return Reviews(values, offsets, np.zeros(len(known), np.uint8))
+
+    def decode(self, ranks: NDArray[np.integer[Any]]) -> str:
+        """The words of these ranks; 0, which is none, is left out."""
+        return " ".join(self.words[rank - 1] for rank in ranks.tolist() if rank)
+
+    def unknown(self, text: str) -> list[str]:
+        """The words of a text that have no rank, each once."""
+        return [word for word in dict.fromkeys(self.tokenize(text)) if word not in self.ranks]
