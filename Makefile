@@ -1,38 +1,66 @@
-# Nothing but Python 3.11 to 3.13, pip, git and make is needed; everything else goes into .venv.
-# The newest suitable Python outside .venv, also where .venv is activated.
+# Only Python 3.11 to 3.13, pip, git and make are needed; everything else goes into .venv.
+# The newest suitable Python outside .venv, also if .venv is activated: one whose pip can install
+# into another environment, or any if there is uv.
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+HAS_PIP := import pip, sys; sys.exit(tuple(map(int, pip.__version__.split('.')[:2])) < (22, 3))
 PYTHON ?= $(shell PATH="$${PATH##*/.venv/bin:}"; \
-	for python in python3.13 python3.12 python3.11 python3; do \
-		"$$python" -c "$(SUITABLE)" 2>/dev/null && command -v "$$python" && break; done)
-NO_PYTHON = $(error Python 3.11, 3.12 or 3.13 is needed: TensorFlow has wheels for no other)
+	for check in "$(HAS_PIP)" "import shutil, sys; sys.exit(not shutil.which('uv'))"; do \
+		for python in python3.13 python3.12 python3.11 python3; do \
+			"$$python" -c "$(SUITABLE)" 2>/dev/null && "$$python" -c "$$check" 2>/dev/null && \
+				command -v "$$python" && exit; done; done)
+NO_PYTHON = $(error Python 3.11, 3.12 or 3.13 with pip 22.3 or newer, or with uv, is needed)
 ACTIVATE := . .venv/bin/activate
-PIP = "$(PYTHON)" -m pip --python .venv/bin/python install --quiet --require-hashes
+# Settings of pip that name an index, a proxy or a certificate hold; those that would install
+# elsewhere do not.
+PIP = env -u PIP_PREFIX -u PIP_ROOT "$(PYTHON)" -m pip --python .venv/bin/python install \
+	--quiet --no-user --target=
+UV = uv pip install --quiet --python .venv/bin/python
+INSTALL = $(if $(shell "$(PYTHON)" -c "$(HAS_PIP)" 2>/dev/null && echo yes),$(PIP),$(UV))
+INSTALLED := from importlib.metadata import version; version("dvc"), version("imdb-workflow")
 
-.PHONY: run test setup setup-dev readme check-lock review sweep verify faults lock remote bench optimism claims rounding
-.PHONY: predict decode export errors
+# A value arrives as typed: through the environment, where neither make nor the shell interprets it.
+unexport TEXT BASE VARIANT N URL
+export TYPED_TEXT := $(value TEXT)
+export TYPED_BASE := $(value BASE)
+export TYPED_VARIANT := $(value VARIANT)
+export TYPED_N := $(value N)
+export TYPED_URL := $(value URL)
+
+.PHONY: help run test check setup setup-dev lock faults verify check-lock readme page
+.PHONY: review sweep remote predict decode export errors bench optimism claims rounding
 
 run: setup  ## the pipeline
 	@git rev-parse --git-dir >/dev/null || { echo "error: DVC needs the project in Git: clone it;" \
 		"or, of an unpacked ZIP, git init && git add --all && git commit -m Start" >&2; exit 1; }
 	$(ACTIVATE) && dvc repro
 
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | sort | expand -t 14
+
 test: setup-dev  ## lint, layers, types, tests
 	$(ACTIVATE) && ruff check . && ruff format --check . && lint-imports && mypy && pytest
 
+check: setup-dev check-lock  ## are the committed results and pages those of this code?
+	$(ACTIVATE) && pytest -m published
+
 setup: .venv/installed  ## what the pipeline and the commands need
 
-setup-dev: .venv/installed-dev  ## and what the tests, a Dask cluster and remotes need
+setup-dev: .venv/installed-dev  ## what tests, benchmarks, a Dask cluster and remotes need as well
 
 # pip works from outside the environment: Debian's Python has no ensurepip to put it inside.
 .venv/installed: requirements.txt
 	$(if $(PYTHON),,$(NO_PYTHON))
+	@echo "Installing 130 packages, 2.0 GB, into .venv: about two minutes"
 	rm -rf .venv
 	"$(PYTHON)" -m venv --without-pip .venv
-	$(PIP) -r requirements.txt
+	$(INSTALL) --require-hashes -r requirements.txt
+	$(INSTALL) --no-index --no-deps --no-build-isolation --editable .
+	@.venv/bin/python -c '$(INSTALLED)' || { echo "error: pip installed nothing into .venv:" \
+		"is it told to install elsewhere? pip config list" >&2; exit 1; }
 	touch $@
 
 .venv/installed-dev: .venv/installed requirements-dev.txt
-	$(PIP) -r requirements-dev.txt
+	$(INSTALL) --require-hashes -r requirements-dev.txt
 	touch $@
 
 COMPILE := uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate
@@ -43,13 +71,23 @@ lock:  ## new pins from pyproject.toml, the second file a superset of the first;
 faults: setup-dev  ## every stage killed in every way, and the queue, for real; 5 minutes
 	$(ACTIVATE) && pytest -m faults --dist load
 
-verify: setup  ## are the results, here and in DVC's cache, what dvc.lock says? reads every byte
+verify: setup  ## do the results, here and in DVC's cache, match dvc.lock? reads every byte
 	@$(ACTIVATE) && python -m commands.verify
 
-bench: setup-dev  ## the notebook's way against this one: benchmarks/results.md, in half an hour
+check-lock: setup  ## is dvc.lock current? needs neither data nor models
+	@$(ACTIVATE) && dry="$$(dvc repro --allow-missing --dry)" && case "$$dry" in \
+		*"Running stage"*) echo "$$dry"; echo "run dvc repro and commit the result" >&2; exit 1;; esac
+
+readme: setup  ## the tables of README.md and docs/ from metrics/ and benchmarks/
+	$(ACTIVATE) && python -m commands.readme
+
+page: setup-dev  ## the page of dvc plots show and diff, with Vega inside: .dvc/plots/page.html
+	$(ACTIVATE) && python -m commands.plots_page
+
+bench: setup-dev  ## the notebook's way and others compared with this one: benchmarks/results.md
 	$(ACTIVATE) && python -m benchmarks.bench $(ARGS)
 
-optimism: setup-dev  ## validation against test accuracy, and reviews of one film: benchmarks/optimism.md
+optimism: setup-dev  ## validation against test accuracy: benchmarks/optimism.md
 	$(ACTIVATE) && python -m benchmarks.optimism
 
 claims: setup-dev  ## the notebook's choices one at a time, and more data: benchmarks/claims.md
@@ -58,43 +96,27 @@ claims: setup-dev  ## the notebook's choices one at a time, and more data: bench
 rounding: setup-dev  ## how far another order of sums moves the metrics: benchmarks/rounding.md
 	$(ACTIVATE) && python -m benchmarks.rounding
 
-readme: setup  ## the tables of README.md and docs/ from metrics/ and benchmarks/
-	$(ACTIVATE) && python -m commands.readme
-
-page: setup-dev  ## the page of dvc plots show and diff, with Vega inside: .dvc/plots/page.html
-	$(ACTIVATE) && python -m commands.plots_page
-
-check-lock: setup  ## is dvc.lock current? needs neither data nor models
-	@$(ACTIVATE) && dry="$$(dvc repro --allow-missing --dry)" && case "$$dry" in \
-		*"Running stage"*) echo "$$dry"; echo "run dvc repro and commit the result" >&2; exit 1;; esac
-
-BASE ?= main
 review: setup  ## the workspace against BASE: make review BASE=main ARGS="--fail-on worse"
-	@$(ACTIVATE) && python -m commands.review $(BASE) $(ARGS)
+	@$(ACTIVATE) && python -m commands.review $${TYPED_BASE:+"$$TYPED_BASE"} $(ARGS)
 
-sweep: BASE = HEAD
 sweep: setup  ## the experiments on BASE, best first: make sweep BASE=main ARGS="--variant candidate"
-	@$(ACTIVATE) && python -m commands.sweep $(BASE) $(ARGS)
+	@$(ACTIVATE) && python -m commands.sweep $${TYPED_BASE:+"$$TYPED_BASE"} $(ARGS)
 
-# Its TEXT arrives as typed: by way of the environment, where neither make nor the shell reads it.
-unexport TEXT
-predict: export SENTENCE := $(value TEXT)
 predict: setup  ## is it positive? make predict TEXT="…"; without TEXT, each line of standard input
-	@$(ACTIVATE) && python -m commands.predict \
-		$(if $(filter command environment,$(origin TEXT)),--sentence="$$SENTENCE") $(ARGS)
+	@$(ACTIVATE) && python -m commands.predict "$${TYPED_VARIANT:-candidate}" \
+		$(if $(filter command environment,$(origin TEXT)),--sentence="$$TYPED_TEXT") $(ARGS)
 
-N ?= 0
-decode: setup  ## a test review as text, its label, and what the variants say: make decode N=0
-	@$(ACTIVATE) && python -m commands.decode $(N) $(ARGS)
+decode: setup  ## a test review as text, its label, and the predictions for it: make decode N=0
+	@$(ACTIVATE) && python -m commands.decode "$${TYPED_N:-0}" $(ARGS)
 
-export: setup  ## the candidate as a TensorFlow SavedModel that takes texts: exports/candidate
-	@$(ACTIVATE) && python -m commands.export $(ARGS)
+export: setup  ## a variant as a TensorFlow SavedModel that takes texts: make export VARIANT=candidate
+	@$(ACTIVATE) && python -m commands.export $${TYPED_VARIANT:+"$$TYPED_VARIANT"} $(ARGS)
 
-VARIANT ?= candidate
-errors: setup-dev  ## what a variant gets wrong, as a page: make errors VARIANT=candidate
-	@$(ACTIVATE) && python -m commands.errors $(VARIANT) $(ARGS)
+errors: setup-dev  ## the errors of a variant, as a page: make errors VARIANT=candidate
+	@$(ACTIVATE) && python -m commands.errors $${TYPED_VARIANT:+"$$TYPED_VARIANT"} $(ARGS)
 
-URL ?= $(error say where: make remote URL=s3://bucket/path, URL=ssh://user@host/path or URL=/folder)
-remote: setup-dev  ## the cache shared through a DVC remote; then commit .dvc/config and dvc push
-	@$(ACTIVATE) && dvc remote add --default --force storage "$(URL)" && \
+remote: setup-dev  ## the cache shared through a DVC remote: make remote URL=s3://bucket/path
+	@test -n "$$TYPED_URL" || { echo "error: say where: make remote URL=s3://bucket/path," \
+		"URL=ssh://user@host/path or URL=/folder" >&2; exit 1; }
+	@$(ACTIVATE) && dvc remote add --default --force storage "$$TYPED_URL" && \
 		dvc remote modify storage verify true

@@ -1,21 +1,43 @@
-"""The seeds of a variant: trained side by side, in threads or on a Dask cluster, and summed up."""
+"""The seeds of a variant, trained side by side: in threads, or on a Dask cluster."""
 
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from workflow.base.errors import InputError
+from workflow.base.errors import InputError, warn
 
 CLUSTER = "DASK_SCHEDULER_ADDRESS"  # Dask's own name for it
 CONNECT_SECONDS = 10
+ATTEMPTS = 3  # if a cluster loses the workers that hold the data
+LOG_SECONDS = 30  # between two lines of progress if there is no terminal
 
 Result = TypeVar("Result")
-Report = Callable[[str], bool]  # says how an epoch went; False: the training is to end
+Report = Callable[[str], bool]  # called after each epoch; False: the training is to end
+
+
+class Progress(tqdm):  # type: ignore[type-arg]
+    """A progress bar on a terminal; in a log, a line every half minute."""
+
+    def __init__(self, total: int, unit: str) -> None:
+        super().__init__(total=total, unit=unit, disable=None)
+        self.logged, self.done = time.monotonic(), 0
+
+    def step(self, note: str = "") -> None:
+        """One more is done."""
+        if not self.disable:
+            self.set_postfix_str(note, refresh=False)
+            self.update()
+            return
+        self.done += 1
+        if time.monotonic() - self.logged >= LOG_SECONDS:
+            self.logged = time.monotonic()
+            warn(f"  {self.done} of {self.total} {self.unit}s, {note}".removesuffix(", "))
 
 
 def for_every_seed(
@@ -23,17 +45,17 @@ def for_every_seed(
 ) -> list[Result]:
     """`task(data, seed)`, or with `report=…`, for each seed; the results in order of the seeds.
 
-    `epochs` is how many times a task reports at most.
+    `epochs` is the maximum number of reports of a task.
     """
     if CLUSTER in os.environ:
-        with tqdm(total=len(seeds), unit="seed", disable=None) as bar:
-            return on_cluster(task, data, seeds, bar)
-    with tqdm(total=len(seeds) * epochs, unit="epoch", disable=None) as bar:
-        return in_threads(task, data, seeds, bar)
+        with Progress(len(seeds), "seed") as progress:
+            return on_cluster(task, data, seeds, progress)
+    with Progress(len(seeds) * epochs, "epoch") as progress:
+        return in_threads(task, data, seeds, progress)
 
 
 def in_threads(
-    task: Callable[..., Result], data: Any, seeds: range, bar: "tqdm[Any]"
+    task: Callable[..., Result], data: Any, seeds: range, progress: Progress
 ) -> list[Result]:
     """As many seeds at once as there are processors.
 
@@ -42,15 +64,14 @@ def in_threads(
     stop = threading.Event()
 
     def report(note: str) -> bool:
-        bar.update()
-        bar.set_postfix_str(note)
+        progress.step(note)
         return not stop.is_set()
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
             futures = [pool.submit(task, data, seed, report=report) for seed in seeds]
             waiting = set(futures)
-            while waiting:  # a signal that one of TensorFlow's threads gets does not end a wait
+            while waiting:  # a signal that one of TensorFlow's threads receives does not end a wait
                 done, waiting = wait(waiting, timeout=1, return_when=FIRST_EXCEPTION)
                 for future in done:
                     future.result()
@@ -62,11 +83,11 @@ def in_threads(
 
 
 def on_cluster(
-    task: Callable[..., Result], data: Any, seeds: range, bar: "tqdm[Any]"
+    task: Callable[..., Result], data: Any, seeds: range, progress: Progress
 ) -> list[Result]:
-    """Each seed wherever Dask puts it; one whose worker is lost is trained elsewhere.
+    """Each seed on a worker that Dask chooses; if that is lost, on another one.
 
-    The data go to each worker once.
+    The data go to each worker once, and again if all workers that hold them are lost.
 
     Raises:
         InputError: Dask is not installed, its scheduler cannot be reached or is lost, or its
@@ -76,26 +97,44 @@ def on_cluster(
     try:
         from distributed import Client, KilledWorker, as_completed  # noqa: PLC0415 - an extra
 
-        # What goes wrong is said below. The import sets the level, too.
+        # Errors are reported below. The import sets the level, too.
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         client = Client(address, timeout=CONNECT_SECONDS)
     except ImportError:
         raise InputError(f"{CLUSTER} is set, but the extra dask is not installed") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{CLUSTER}: no Dask scheduler at {address}: {error}") from None
-    try:
-        with client:
-            # Hashed, they would be recognized as sent before; that takes longer than it saves.
+    results: dict[int, Result] = {}
+    failure: Exception | None = None
+    with client:
+        for _ in range(ATTEMPTS):
+            missing = [seed for seed in seeds if seed not in results]
             try:
-                (shared,) = client.scatter([data], broadcast=True, hash=False)
-            except Exception as error:  # a bare one, if a worker cannot read what is sent
-                raise ImportError(str(error)) from error
-            futures = client.map(task, [shared] * len(seeds), seeds, pure=False)
-            for _ in as_completed(futures):
-                bar.update()
-            return client.gather(futures)  # type: ignore[no-any-return]
-    except (KilledWorker, CancelledError, ImportError, RuntimeError) as error:
-        raise InputError(
-            f"{CLUSTER}: {address} did not train all seeds: {error}; do scheduler and workers run, "
-            "each in a checkout of this commit with PYTHONPATH=.?"
-        ) from None
+                shared = send(client, data)
+                futures = client.map(task, [shared] * len(missing), missing, pure=False)
+                seed_of = dict(zip(futures, missing, strict=True))
+                for future in as_completed(futures):
+                    results[seed_of[future]] = future.result()
+                    progress.step()
+                return [results[seed] for seed in seeds]
+            except CancelledError as error:
+                failure = error
+            except (KilledWorker, ImportError, RuntimeError) as error:
+                failure = error
+                break
+    raise InputError(
+        f"{CLUSTER}: {address} did not train all seeds: {failure}; check that scheduler and "
+        "workers run, each in an environment where this commit of the project is installed"
+    )
+
+
+def send(client: Any, data: Any) -> Any:
+    """`data` on every worker, as a future; ImportError if a worker cannot unpickle it."""
+    try:
+        # Hashed, they would be recognized if sent again, which takes longer than it saves.
+        (shared,) = client.scatter([data], broadcast=True, hash=False)
+    except CancelledError:
+        raise
+    except Exception as error:  # Dask raises a bare one
+        raise ImportError(str(error)) from error
+    return shared
