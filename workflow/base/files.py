@@ -1,5 +1,6 @@
 """Where stages keep the files that they hand on, and how those are read and written."""
 
+import errno
 import json
 import shutil
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter
 
 from workflow.base.errors import InputError, reading
@@ -117,6 +119,17 @@ def empty_folder(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
+
+
+def memory_map(path: Path) -> NDArray[Any]:
+    """The array in a .npy file, of which only what is used is read into memory."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
+    # A file system without shared memory maps, as some network disks: a private one, never written.
+    return np.load(path, mmap_mode="c", allow_pickle=False)  # type: ignore[no-any-return]
 
 
 def write_json(path: Path, value: object) -> None:

@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow.base.errors import reading
-from workflow.base.files import RERUN_HINT, REVIEWS, FeatureFacts, ReviewFacts, read_json
+from workflow.base.files import (
+    RERUN_HINT,
+    REVIEWS,
+    FeatureFacts,
+    ReviewFacts,
+    memory_map,
+    read_json,
+)
 
 MAX_BLOCK = 4_000_000  # words, unless a single review has more
 
@@ -90,10 +97,14 @@ def load_vectors(folder: Path, split: str) -> Reviews:
 def load_arrays(
     folder: Path, split: str, number: int | None, columns: int, *, weighted: bool
 ) -> Reviews:
-    """The `number` of reviews that `save_reviews` wrote, all values below `columns`; else InputError."""
+    """The `number` of reviews written by `save_reviews`, all values below `columns`.
+
+    Raises:
+        InputError: they are missing or damaged.
+    """
 
     def load(name: str) -> NDArray[Any]:
-        return np.load(folder / f"{split}_{name}.npy", mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+        return memory_map(folder / f"{split}_{name}.npy")
 
     with reading(folder, RERUN_HINT):
         values, offsets, labels = load("values"), load("offsets"), load("labels")

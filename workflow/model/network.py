@@ -6,7 +6,6 @@ Importing this module imports TensorFlow, which takes seconds, and configures it
 import gc
 import io
 import json
-import re
 import tempfile
 import threading
 import zipfile
@@ -249,10 +248,28 @@ def with_keras_classes(network: keras.Sequential, recipe: Recipe, columns: int) 
     return plain
 
 
+def normalized(config: Any, ids: dict[int, int]) -> Any:
+    """The configuration of a network with shared objects numbered 0, 1, …
+
+    Without an empty `quantization_config`, which Keras before 3.12 refuses.
+    """
+    if isinstance(config, list):
+        return [normalized(item, ids) for item in config]
+    if not isinstance(config, dict):
+        return config
+    return {
+        key: ids.setdefault(value, len(ids))
+        if key == "shared_object_id"
+        else normalized(value, ids)
+        for key, value in config.items()
+        if (key, value) != ("quantization_config", None)
+    }
+
+
 def to_bytes(network: keras.Sequential) -> bytes:
     """The network, with a fresh optimizer, as a .keras archive: same weights, same bytes.
 
-    `Model.save` writes down the time of saving and the memory addresses of shared objects.
+    `Model.save` writes the time of saving, and memory addresses as the ids of shared objects.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.keras"
@@ -261,11 +278,8 @@ def to_bytes(network: keras.Sequential) -> bytes:
             members = {name: archive.read(name) for name in sorted(archive.namelist())}
     metadata = json.loads(members["metadata.json"])
     members["metadata.json"] = json.dumps(metadata | {"date_saved": ""}).encode()
-    addresses = re.compile(rb'(?<="shared_object_id": )\d+')
-    order = list(dict.fromkeys(addresses.findall(members["config.json"])))
-    members["config.json"] = addresses.sub(
-        lambda address: str(order.index(address[0])).encode(), members["config.json"]
-    )
+    config = normalized(json.loads(members["config.json"]), {})
+    members["config.json"] = json.dumps(config).encode()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:  # weights do not compress
         for name, content in members.items():
