@@ -248,10 +248,13 @@ def with_keras_classes(network: keras.Sequential, recipe: Recipe, columns: int) 
     return plain
 
 
+UNUSED = (("ragged", False), ("optional", False))  # of an input layer
+
+
 def normalized(config: Any, ids: dict[int, int]) -> Any:
     """The configuration of a network with shared objects numbered 0, 1, …
 
-    Without an empty `quantization_config`, which Keras before 3.12 refuses.
+    Without settings that are not used, of which Keras 3.4 and later ones do not know all.
     """
     if isinstance(config, list):
         return [normalized(item, ids) for item in config]
@@ -262,7 +265,7 @@ def normalized(config: Any, ids: dict[int, int]) -> Any:
         if key == "shared_object_id"
         else normalized(value, ids)
         for key, value in config.items()
-        if (key, value) != ("quantization_config", None)
+        if value is not None and (key, value) not in UNUSED
     }
 
 

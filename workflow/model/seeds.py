@@ -4,8 +4,9 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from tqdm import tqdm
@@ -21,23 +22,26 @@ Result = TypeVar("Result")
 Report = Callable[[str], bool]  # called after each epoch; False: the training is to end
 
 
-class Progress(tqdm):  # type: ignore[type-arg]
-    """A progress bar on a terminal; in a log, a line every half minute."""
+@contextmanager
+def progress(total: int, unit: str) -> Iterator[Callable[[str], None]]:
+    """A progress bar on a terminal; in a log, a line every half minute.
 
-    def __init__(self, total: int, unit: str) -> None:
-        super().__init__(total=total, unit=unit, disable=None)
-        self.logged, self.done = time.monotonic(), 0
+    Yields a function that is called with a note when one more is done.
+    """
+    done, logged = 0, time.monotonic()
+    with tqdm(total=total, unit=unit, disable=None) as bar:
 
-    def step(self, note: str = "") -> None:
-        """One more is done."""
-        if not self.disable:
-            self.set_postfix_str(note, refresh=False)
-            self.update()
-            return
-        self.done += 1
-        if time.monotonic() - self.logged >= LOG_SECONDS:
-            self.logged = time.monotonic()
-            warn(f"  {self.done} of {self.total} {self.unit}s, {note}".removesuffix(", "))
+        def step(note: str) -> None:
+            nonlocal done, logged
+            done += 1
+            if not bar.disable:
+                bar.set_postfix_str(note, refresh=False)
+                bar.update()
+            elif time.monotonic() - logged >= LOG_SECONDS:
+                logged = time.monotonic()
+                warn(f"  {done} of {total} {unit}s: {note}")
+
+        yield step
 
 
 def for_every_seed(
@@ -48,14 +52,14 @@ def for_every_seed(
     `epochs` is the maximum number of reports of a task.
     """
     if CLUSTER in os.environ:
-        with Progress(len(seeds), "seed") as progress:
-            return on_cluster(task, data, seeds, progress)
-    with Progress(len(seeds) * epochs, "epoch") as progress:
-        return in_threads(task, data, seeds, progress)
+        with progress(len(seeds), "seed") as step:
+            return on_cluster(task, data, seeds, step)
+    with progress(len(seeds) * epochs, "epoch") as step:
+        return in_threads(task, data, seeds, step)
 
 
 def in_threads(
-    task: Callable[..., Result], data: Any, seeds: range, progress: Progress
+    task: Callable[..., Result], data: Any, seeds: range, step: Callable[[str], None]
 ) -> list[Result]:
     """As many seeds at once as there are processors.
 
@@ -64,7 +68,7 @@ def in_threads(
     stop = threading.Event()
 
     def report(note: str) -> bool:
-        progress.step(note)
+        step(note)
         return not stop.is_set()
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -83,7 +87,7 @@ def in_threads(
 
 
 def on_cluster(
-    task: Callable[..., Result], data: Any, seeds: range, progress: Progress
+    task: Callable[..., Result], data: Any, seeds: range, step: Callable[[str], None]
 ) -> list[Result]:
     """Each seed on a worker that Dask chooses; if that is lost, on another one.
 
@@ -115,7 +119,7 @@ def on_cluster(
                 seed_of = dict(zip(futures, missing, strict=True))
                 for future in as_completed(futures):
                     results[seed_of[future]] = future.result()
-                    progress.step()
+                    step(f"seed {seed_of[future]}")
                 return [results[seed] for seed in seeds]
             except CancelledError as error:
                 failure = error
