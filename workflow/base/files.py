@@ -115,9 +115,14 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 
 
 def empty_folder(folder: Path) -> Path:
-    """`folder`, empty: DVC removes outputs before a stage runs, but a stage may run without DVC."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    """`folder`, or what it links to, emptied: only DVC removes outputs before a stage runs."""
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
     return folder
 
 
