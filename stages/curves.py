@@ -21,7 +21,7 @@ from workflow.params import item_from_argv, load_params
 
 
 def epoch_ticks(last: int) -> list[int]:
-    """From 1; every epoch if they are few."""
+    """Every epoch if there are few; else 1 and multiples of 5 or 10."""
     if last <= 12:
         return [*range(1, last + 1)]
     few = MaxNLocator(8, steps=[5, 10], integer=True).tick_values(0, last)
@@ -34,7 +34,7 @@ def span(epochs: pd.Series) -> str:
 
 
 def headline(first: pd.DataFrame) -> str:
-    """Where the validation loss is lowest, and whether these epochs are kept."""
+    """The title: the epochs with the lowest validation loss, and whether they are kept."""
     validation = first[first["split"] == "validation"].set_index("seed")
     lowest = validation.set_index("epoch", append=True)["loss"].groupby("seed").idxmin().str[1]
     kept = validation.loc[validation["kept"] == 1, "epoch"]
@@ -44,9 +44,9 @@ def headline(first: pd.DataFrame) -> str:
 
 
 def learning_curves(history: pd.DataFrame, recipe: Recipe, facts: DataFacts) -> Path:
-    """Loss and accuracy over the epochs: the mean over the seeds and their range.
+    """Loss and accuracy by epoch: mean and range over the seeds.
 
-    That is, as long as all seeds are trained; what remains of some is drawn one by one.
+    After the last epoch that all seeds have, the remaining ones are drawn one by one.
     """
     first = history[history["fit"] == "first"]
     lengths = first.groupby("seed")["epoch"].max()
@@ -55,19 +55,18 @@ def learning_curves(history: pd.DataFrame, recipe: Recipe, facts: DataFacts) -> 
     for axis, quantity in zip(axes, ("loss", "accuracy"), strict=True):
         for split, dashes in (("train", "--"), ("validation", "-")):
             colour, curves = COLOURS[split], first[first["split"] == split]
-            of = curves[curves["epoch"] <= common].groupby("epoch")[quantity]
-            axis.plot(of.mean(), f".{dashes}", color=colour, label=split)
-            axis.fill_between(of.mean().index, of.min(), of.max(), color=colour, alpha=0.2, lw=0)
+            by_epoch = curves[curves["epoch"] <= common].groupby("epoch")[quantity]
+            mean, low, high = by_epoch.mean(), by_epoch.min(), by_epoch.max()
+            axis.plot(mean, f".{dashes}", color=colour, label=split)
+            axis.fill_between(mean.index, low, high, color=colour, alpha=0.2, lw=0)
             longer = curves["seed"].map(lengths) > common
             for _, curve in curves[longer & (curves["epoch"] >= common)].groupby("seed"):
                 axis.plot(curve["epoch"], curve[quantity], dashes, color=colour, lw=0.7, alpha=0.7)
         kept = first[(first["kept"] == 1) & (first["split"] == "validation")].groupby("epoch")
         axis.plot(kept[quantity].mean(), "o", ms=8, mec="black", mfc="none", label="kept")
-        for epoch, of_epoch in kept[quantity]:
-            place = (epoch, of_epoch.mean())
-            axis.annotate(
-                f"{len(of_epoch)}", place, (0, 8), textcoords="offset points", ha="center"
-            )
+        for epoch, values in kept[quantity]:
+            place = (epoch, values.mean())
+            axis.annotate(f"{len(values)}", place, (0, 8), textcoords="offset points", ha="center")
         axis.set_xlabel("epoch")
         axis.set_xticks(epoch_ticks(last))
         axis.set_xlim(1 - 0.03 * last, 1.03 * last)

@@ -28,9 +28,9 @@ def notebook_accuracies() -> dict[str, float]:
 
 
 def test_accuracy(scores: pd.DataFrame, notebook: dict[str, float], facts: DataFacts) -> Path:
-    """The means of the variants, and how far the seeds are from them, which is much less."""
-    of = scores.groupby("variant", sort=False)["test_accuracy"]
-    means = of.mean().sort_values(ascending=False, kind="stable")
+    """The mean of each variant; on the right, how far each seed is from it, which is much less."""
+    by_variant = scores.groupby("variant", sort=False)["test_accuracy"]
+    means = by_variant.mean().sort_values(ascending=False, kind="stable")
     variants = list(means.index)
     figure, (left, right) = rows(2, variants, 0.35)
     left.plot(means, range(len(means)), "o", color=COLOURS["test"], label="mean over the seeds")
@@ -40,7 +40,7 @@ def test_accuracy(scores: pd.DataFrame, notebook: dict[str, float], facts: DataF
             label = "the notebook's one run"
             left.plot(*zip(*known, strict=True), "D", color="black", fillstyle="none", label=label)
     for row, variant in enumerate(variants):
-        seeds = of.get_group(variant)
+        seeds = by_variant.get_group(variant)
         points = 100 * (seeds - means[variant])
         right.plot(points, np.full(len(seeds), row), "o", color=COLOURS["test"], alpha=0.5)
         beside(left, row, f"{means[variant]:.2%}")
@@ -67,7 +67,7 @@ def test_accuracy(scores: pd.DataFrame, notebook: dict[str, float], facts: DataF
 
 
 def differences(table: pd.DataFrame, compare: CompareParams, facts: DataFacts) -> Path:
-    """What each variant is better or worse than the reference, with 95% intervals around zero."""
+    """The difference of each variant from the reference, with its 95% interval."""
     validation = table[table["split"] == "validation"].sort_values("mean", ascending=False)
     variants = list(validation["variant"])
     figure, (axis,) = rows(1, variants, 0.5)
@@ -78,11 +78,14 @@ def differences(table: pd.DataFrame, compare: CompareParams, facts: DataFacts) -
     for split, offset, marker in (("validation", -0.17, "s"), ("test", 0.17, "o")):
         of_split = table[table["split"] == split].set_index("variant")
         for row, variant in enumerate(variants):
-            of = of_split.loc[variant]
-            mean, *ends = (100 * of[["mean", "low", "high"]].astype(float)).fillna(100 * of["mean"])
+            result = of_split.loc[variant]
+            points = 100 * result[["mean", "low", "high"]].astype(float)
+            mean, *ends = points.fillna(points["mean"])  # a single seed has no interval
             axis.plot(ends, [row + offset] * 2, color=COLOURS[split], linewidth=2)
             (dot,) = axis.plot(mean, row + offset, marker, color=COLOURS[split], label=split)
-            axis.annotate(f"  {of['verdict']}", (ends[1], row + offset), fontsize=9, va="center")
+            axis.annotate(
+                f"  {result['verdict']}", (ends[1], row + offset), fontsize=9, va="center"
+            )
             handles += [dot] if row == 0 else []
     if min_effect:
         label = f"less than {min_effect:g} points: does not matter"
@@ -101,7 +104,7 @@ def differences(table: pd.DataFrame, compare: CompareParams, facts: DataFacts) -
 
 
 def error_rates(scores: pd.DataFrame, facts: DataFacts) -> Path:
-    """How often the variants err on negative and on positive reviews, each seed a dot."""
+    """The error rates of each variant on negative and on positive reviews, a dot for each seed."""
     right = {"negative": "test_true_negatives", "positive": "test_true_positives"}
     wrong = {"negative": "test_false_positives", "positive": "test_false_negatives"}
     rates = pd.DataFrame(

@@ -20,8 +20,8 @@ mpl.rcParams |= {
     "legend.frameon": False,
 }
 
-# Of Okabe and Ito, "Color Universal Design" (2008): told apart with any colour vision. DVC's charts
-# in .dvc/plots have the same.
+# From Okabe and Ito, "Color Universal Design" (2008): distinct for any colour vision. A test holds
+# the Vega templates in .dvc/plots to them.
 COLOURS = {"train": "#0072B2", "validation": "#D55E00", "test": "#009E73"}
 
 
@@ -35,7 +35,7 @@ def percent(value: float, _position: float) -> str:
 
 
 def rows(panels: int, names: Sequence[str], height: float) -> tuple[Figure, list[Axes]]:
-    """Panels side by side with a row, so many inches high, for each name; the first on top."""
+    """Panels side by side, with a row of this height in inches for each name, the first on top."""
     number = max(len(names), 1)
     figure, axes = plt.subplots(
         1,
@@ -61,9 +61,10 @@ def beside(axis: Axes, row: int, text: str) -> None:
 
 
 def save(figure: Figure, name: str, title: str, *notes: str) -> Path:
-    """Write plots/figures/NAME.png: what one sees as the title, notes in small print below."""
+    """Write plots/figures/NAME.png: the finding as the title, notes in small print below."""
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
-    figure.supxlabel("\n".join(notes), x=0.01, ha="left", fontsize=8, color="dimgray")
+    small = {"x": 0.01, "ha": "left", "fontsize": 8, "color": "dimgray"}
+    figure.supxlabel("\n".join(notes), parse_math=False, **small)
     FIGURES.mkdir(parents=True, exist_ok=True)
     path = FIGURES / f"{name}.png"
     figure.savefig(path, dpi=100, metadata={"Software": None})
