@@ -95,6 +95,8 @@ def fit(
             shuffle=False,  # `batches` does it
             verbose=0,
         ).history
+    except tf.errors.ResourceExhaustedError as error:
+        raise MemoryError(error.message) from None
     except (ValueError, TypeError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"Keras cannot train this variant: {reason}") from None
