@@ -46,16 +46,16 @@ faults: setup-dev  ## every stage killed in every way, and the queue, for real; 
 verify: setup  ## are the results, here and in DVC's cache, what dvc.lock says? reads every byte
 	@$(ACTIVATE) && python -m commands.verify
 
-bench: setup-dev  ## the notebook's way against this one: benchmarks/results.md, in half an hour
+bench: setup-dev  ## speed, memory and other classifiers: benchmarks/results.md, rivals.md; an hour
 	$(ACTIVATE) && python -m benchmarks.bench $(ARGS)
 
-optimism: setup-dev  ## validation against test accuracy, and reviews of one film: benchmarks/optimism.md
+optimism: setup-dev  ## validation against test accuracy: benchmarks/optimism.md
 	$(ACTIVATE) && python -m benchmarks.optimism
 
 claims: setup-dev  ## the notebook's choices one at a time, and more data: benchmarks/claims.md
 	$(ACTIVATE) && python -m benchmarks.claims
 
-rounding: setup-dev  ## how far another order of sums moves the metrics: benchmarks/rounding.md
+rounding: setup-dev  ## how far rounding moves the accuracies: benchmarks/rounding.md
 	$(ACTIVATE) && python -m benchmarks.rounding
 
 readme: setup  ## the tables of README.md and docs/ from metrics/ and benchmarks/
