@@ -84,7 +84,7 @@ readme: setup  ## the tables of README.md and docs/ from metrics/ and benchmarks
 page: setup-dev  ## the page of dvc plots show and diff, with Vega inside: .dvc/plots/page.html
 	$(ACTIVATE) && python -m commands.plots_page
 
-bench: setup-dev  ## the notebook's way and others compared with this one: benchmarks/results.md
+bench: setup-dev  ## speed, memory and other classifiers: benchmarks/results.md, rivals.md; an hour
 	$(ACTIVATE) && python -m benchmarks.bench $(ARGS)
 
 optimism: setup-dev  ## validation against test accuracy: benchmarks/optimism.md
@@ -93,7 +93,7 @@ optimism: setup-dev  ## validation against test accuracy: benchmarks/optimism.md
 claims: setup-dev  ## the notebook's choices one at a time, and more data: benchmarks/claims.md
 	$(ACTIVATE) && python -m benchmarks.claims
 
-rounding: setup-dev  ## how far another order of sums moves the metrics: benchmarks/rounding.md
+rounding: setup-dev  ## how far rounding moves the accuracies: benchmarks/rounding.md
 	$(ACTIVATE) && python -m benchmarks.rounding
 
 review: setup  ## the workspace against BASE: make review BASE=main ARGS="--fail-on worse"

@@ -1,13 +1,12 @@
-"""What `make bench` runs: the notebook's way, rivals and large corpora against this project.
+"""Measure the project against the notebook, scikit-learn and fastText: `make bench`.
 
 usage   python -m benchmarks.bench [PART …] [--repetitions N]
 reads   the last commit; the archive of keras.datasets.imdb, from where the download stage finds it
-writes  benchmarks/measured/PART.json, and from all that are there results.md and rivals.md;
-        benchmarks/growth.csv, benchmarks/growth.png
+writes  benchmarks/measured/PART.json, and from all that are there results.md and rivals.md
 
-A part can be measured again alone. Parts that run together share what they need: the notebook's
-script is run once per repetition. A ratio is taken within a repetition, of which
-everything but large corpora, growth and rivals has as many as wanted.
+Parts that run together share what they need: the notebook's script runs once per repetition, and a
+ratio is of two values of the same one. Only the parts in REPEATED are repeated. `tuning` takes an
+hour and runs only if it is named; `rivals` uses what it found.
 """
 
 import argparse
@@ -15,65 +14,46 @@ import json
 import signal
 import tempfile
 import time
-import traceback
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.corpora import million, ngrams, own
-from benchmarks.growth import growth
-from benchmarks.measure import MEASURED, machine, measured
-from benchmarks.pipeline import candidate, everything, experiment, notebook
-from benchmarks.rivals import rivals
-from benchmarks.room import Room
+from benchmarks.corpora import million, ngrams
+from benchmarks.measure import MEASURED, Measured, machine, measured
+from benchmarks.pipeline import everything, experiment, notebook
+from benchmarks.rivals import rivals, tuning
+from benchmarks.sandbox import Sandbox
 
-REPEATED = {
-    "notebook": notebook,
-    "everything": everything,
-    "candidate": candidate,
-    "experiment": experiment,
-    "ngrams": ngrams,
-}
-ONCE = {"million": million, "own": own, "rivals": rivals, "growth": growth}
-PARTS = REPEATED | ONCE  # in this order
+REPEATED = {f.__name__: f for f in (notebook, everything, experiment, ngrams)}
+DEFAULT = REPEATED | {"million": million, "rivals": rivals}
+PARTS = {"tuning": tuning} | DEFAULT  # in this order
 
 
-def measure(part: str, room: Room, *, anew: bool) -> None:
-    """Keep what this repetition of a part measures; `anew`: instead of all that was kept."""
-    path = MEASURED / f"{part}.json"
+def measure(part: str, sandbox: Sandbox, earlier: list[Measured]) -> None:
+    """Write what a part measures, after what its earlier repetitions did."""
     start = time.perf_counter()
-    result = PARTS[part](room)
-    seconds = time.perf_counter() - start
-    kept = [] if anew else measured(part)
-    content = {"machine": machine(), "repetitions": [*kept, result]}
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-    report.write()
-    print(f"{part}: measured in {seconds:.0f} s", flush=True)
+    repetitions = [*earlier, PARTS[part](sandbox)]
+    print(f"{part}: measured in {time.perf_counter() - start:.0f} s", flush=True)
+    content = {"machine": machine(), "repetitions": repetitions}
+    (MEASURED / f"{part}.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    report.main()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.bench")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--repetitions", type=int, default=1)
+    parser.add_argument("--repetitions", type=int, default=3)
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - set(PARTS):
-        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+        expected = ", ".join(PARTS)
+        parser.error(f"unknown part {', '.join(sorted(unknown))}; expected one of {expected}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: temporary files go
-    failed = set()
+    wanted = [part for part in PARTS if part in (arguments.parts or DEFAULT)]
     for repetition in range(arguments.repetitions):
-        wanted = REPEATED if repetition else PARTS
         with tempfile.TemporaryDirectory() as folder:
-            room = Room(Path(folder))
+            sandbox = Sandbox(Path(folder))
             for part in wanted:
-                if part not in (arguments.parts or PARTS) or part in failed:
-                    continue
-                try:
-                    measure(part, room, anew=repetition == 0)
-                except Exception:  # noqa: BLE001 - one part that fails leaves the others
-                    traceback.print_exc()
-                    failed.add(part)
-    if failed:
-        raise SystemExit(f"not measured: {', '.join(sorted(failed))}")
+                if repetition == 0 or part in REPEATED:
+                    measure(part, sandbox, measured(part) if repetition else [])
 
 
 if __name__ == "__main__":

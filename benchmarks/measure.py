@@ -1,14 +1,14 @@
-"""What the parts of the benchmark share: commands that are run and measured, clones, spreads."""
+"""What the parts of the benchmark share: commands that are run and measured, and their results."""
 
 import json
 import os
 import platform
 import statistics
 import subprocess
+import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,13 +16,12 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 from tabulate import tabulate
 
-from workflow.base.files import FIGURES, HISTORY
 from workflow.model.seeds import CLUSTER
-from workflow.params import load_params
-from workflow.text.fetch import find
 
 PROJECT = Path(__file__).parent.parent
 MEASURED = Path(__file__).parent / "measured"  # a file for each part
+
+Measured = dict[str, Any]  # what one repetition of a part found
 
 
 class Run(NamedTuple):
@@ -32,19 +31,18 @@ class Run(NamedTuple):
     seconds: float
     peak: float  # MB, of the largest process; at least that of the benchmark, some 150 MB
 
+    @property
+    def last_json(self) -> Any:
+        """The last line that it printed, read as JSON."""
+        return json.loads(self.output.splitlines()[-1])
 
-def run(folder: Path, *command: str, limit: float = 0, environment: dict[str, str]) -> Run:
-    """Run a command to its end; `limit` is how many GB each of its processes may allocate.
 
-    Raises:
-        CalledProcessError: it failed; what it printed is added.
-    """
-    if limit:
-        command = "prlimit", f"--data={limit * 1e9:.0f}", *command
-    inherited = {name: value for name, value in os.environ.items() if name != CLUSTER}
+def run(folder: Path, *command: str) -> Run:
+    """Run a command to its end; CalledProcessError, with what it printed, if it fails."""
+    environment = {name: value for name, value in os.environ.items() if name != CLUSTER}
     with tempfile.TemporaryFile("w+") as output:
         start = time.perf_counter()
-        process = subprocess.Popen(command, cwd=folder, stdout=output, env=inherited | environment)
+        process = subprocess.Popen(command, cwd=folder, stdout=output, env=environment)
         try:
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:  # the benchmark is ended: this process too
@@ -54,41 +52,26 @@ def run(folder: Path, *command: str, limit: float = 0, environment: dict[str, st
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         printed = output.read()
-        if status:
-            error = subprocess.CalledProcessError(process.returncode, command)
-            error.add_note(printed[-2000:])
-            raise error
-        return Run(printed, seconds, usage.ru_maxrss * 1024 / 1e6)
+    if status:
+        raise subprocess.CalledProcessError(process.returncode, command, printed)
+    return Run(printed, seconds, usage.ru_maxrss * 1024 / 1e6)
 
 
-def edit_params(folder: Path, edit: Callable[[Any], None]) -> None:
+def python(folder: Path, module: str, *arguments: str) -> Run:
+    return run(folder, sys.executable, "-m", module, *arguments)
+
+
+def set_params(folder: Path, values: dict[str, Any]) -> None:
+    """Set values in params.yaml; a dot in a key leads into a block."""
     path, yaml = folder / "params.yaml", YAML()
     params = yaml.load(path)
-    edit(params)
+    for key, value in values.items():
+        *blocks, name = key.split(".")
+        block = params
+        for part in blocks:
+            block = block[part]
+        block[name] = value
     yaml.dump(params, path)
-
-
-def keep_variants(folder: Path, names: tuple[str, ...], seeds: int | None = None) -> None:
-    """These alone, with so many seeds; nothing is left of the others."""
-
-    def edit(params: Any) -> None:
-        params["train"]["seeds"] = seeds or params["train"]["seeds"]
-        params["variants"] = {name: params["variants"][name] for name in names}
-
-    edit_params(folder, edit)
-    for path in (*(folder / HISTORY).glob("*"), *(folder / FIGURES).glob("learning_curves_*")):
-        path.unlink()
-
-
-def archive(folder: Path) -> Path:
-    """A folder with the two files of keras.datasets.imdb, their hashes checked."""
-    source = load_params(PROJECT / "params.yaml").data.keras
-    for name, hashes in (
-        ("imdb.npz", source.archive_sha256),
-        ("imdb_word_index.json", source.word_index_sha256),
-    ):
-        (folder / name).write_bytes(find(name, hashes, source.url))
-    return folder
 
 
 def size(path: Path) -> int:
@@ -97,14 +80,14 @@ def size(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def measured(part: str) -> list[dict[str, Any]]:
+def measured(part: str) -> list[Measured]:
     """All repetitions of a part; none if it was not measured."""
     path = MEASURED / f"{part}.json"
     return json.loads(path.read_text("utf-8"))["repetitions"] if path.exists() else []
 
 
-def table(rows: list[dict[str, str]]) -> str:
-    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+def table(header: str, rows: list[list[str]]) -> str:
+    return tabulate(rows, header.split("|"), tablefmt="github", disable_numparse=True)
 
 
 def paragraph(text: str) -> str:
@@ -114,8 +97,12 @@ def paragraph(text: str) -> str:
     )
 
 
+def write_page(path: Path, *parts: str) -> None:
+    path.write_text("\n\n".join(parts) + "\n", "utf-8")
+
+
 def spread(values: list[float], digits: int) -> str:
-    """The median, with the lowest and the highest."""
+    """The median, with the lowest and the highest; or the only value."""
     middle, low, high = (f"{f(values):,.{digits}f}" for f in (statistics.median, min, max))
     return middle if low == high else f"{middle} [{low}, {high}]"
 

@@ -1,77 +1,39 @@
-"""The project's way in one process, part by part, to hold against notebook.py.
+"""The variant `single` in one process, part by part, to compare with notebook.py.
 
-usage   python -m benchmarks.project FOLDER
-reads   FOLDER, with the two files of keras.datasets.imdb; params.yaml
-prints  JSON: the seconds that each part took, and the accuracies
+usage   python -m benchmarks.project
+reads   params.yaml, data/reviews/
+prints  JSON: the seconds that each part took, and the bytes of the vectors
 """
 
-import sys
 import tempfile
-import time
 from pathlib import Path
 
-from benchmarks.clock import Clock, median_step
-
-clock = Clock()
-
-from workflow.base.reviews import load_arrays, save_reviews
+from benchmarks.clock import Clock
+from workflow.base.reviews import load_arrays, load_reviews, save_reviews, split_validation
 from workflow.evaluation.scores import classification_scores
 from workflow.features.multi_hot import MultiHotEncoder
 from workflow.model import network, training
 from workflow.params import load_params
-from workflow.text.corpus import flatten
-from workflow.text.keras_archive import parse_archive
-
-clock.lap("import")
 
 params = load_params()
+recipe = params.recipe("single")
 encoder = MultiHotEncoder(params.features.multi_hot)
-files = (Path(sys.argv[1], name).read_bytes() for name in ("imdb.npz", "imdb_word_index.json"))
-corpus = parse_archive(*files)
-clock.lap("load")
+reviews = {split: load_reviews(split) for split in ("training", "test")}
 
-splits = {"training": corpus.training, "test": corpus.test}
-token_lists = {
-    split: [reviews.between(i, i + 1).values.tolist() for i in range(len(reviews))]
-    for split, reviews in splits.items()
-}
-temporary = tempfile.TemporaryDirectory()
-folder = Path(temporary.name)
-clock.restart()
-for split, reviews in splits.items():
-    flat = flatten(token_lists[split], reviews.labels)
-    save_reviews(encoder.encode(flat), folder, split)
-clock.lap("vectorize")
-
-everything, test = (
-    load_arrays(folder, split, len(reviews), encoder.columns, weighted=False)
-    for split, reviews in splits.items()
-)
-validation, train = everything.between(0, 10_000), everything.between(10_000, 25_000)
-ends: list[float] = []
-
-
-def report(_: str) -> bool:
-    """Called at the end of each epoch: go on."""
-    ends.append(time.perf_counter())
-    return True
-
-
-for name in ("single", "single_regularized", "three_regularized"):
-    recipe = params.recipe(name)
-    ends.clear()
-    clock.restart()
-    model, history = training.fit(
-        recipe, encoder.columns, 1, recipe.epochs, train, validation, report
+with tempfile.TemporaryDirectory() as temporary:
+    folder = Path(temporary)
+    clock = Clock()
+    for split, side in reviews.items():
+        save_reviews(encoder.encode(side), folder, split)
+    training_vectors, test = (
+        load_arrays(folder, split, len(side), encoder.columns, weighted=False)
+        for split, side in reviews.items()
     )
-    clock.lap(f"{name} fit")
+    clock.lap("vectorize")
+    validation, train = split_validation(training_vectors, 10_000)
+    model, _ = training.fit(recipe, encoder.columns, 1, recipe.epochs, train, validation)
+    clock.lap("fit")
     batches = network.batches(test, encoder.columns, network.EVALUATION_BATCH)
-    probabilities, _ = network.predict(model, batches)()
-    scores = classification_scores(test.labels, probabilities)
-    clock.lap(f"{name} evaluate")
-    last = history.query("split == 'validation'").iloc[-1]
-    clock.seconds[f"{name} epoch"] = median_step(ends)
-    clock.facts[f"{name} validation accuracy"] = last["accuracy"]
-    clock.facts[f"{name} test accuracy"] = scores["accuracy"]
-clock.facts["vectors bytes"] = sum(path.stat().st_size for path in folder.iterdir())
-clock.print()
+    classification_scores(test.labels, network.predict(model, batches)()[0])
+    clock.lap("evaluate")
+    clock.print(bytes=sum(path.stat().st_size for path in folder.iterdir()))

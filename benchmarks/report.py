@@ -1,210 +1,149 @@
-"""The pages that the benchmark writes, from all parts that were measured.
+"""The pages with what the benchmark measured.
 
-reads   benchmarks/measured/, metrics/scores.csv
+usage   python -m benchmarks.report
+reads   benchmarks/measured/
 writes  benchmarks/results.md, benchmarks/rivals.md
 """
 
 import json
 from pathlib import Path
 
-import pandas as pd
-
-from benchmarks import growth
-from benchmarks.goals import bounds, ratios
-from benchmarks.measure import MEASURED, PROJECT, measured, spread, table
-from benchmarks.pipeline import SYSTEMS, VARIANTS
-from workflow.base.files import SCORES
+from benchmarks.measure import MEASURED, measured, paragraph, spread, table, write_page
+from benchmarks.pipeline import EXPERIMENTS
+from workflow.base.files import HELD_OUT
 
 RESULTS = Path(__file__).parent
 
 
-def of_stages() -> str:
-    """Each stage of the candidate as a process."""
-    found = [repetition["stages"] for repetition in measured("candidate")]
-    return table(
-        [
-            {
-                "stage": name.replace(" ", "@"),
-                "seconds": spread([stages[name][0] for stages in found], 1),
-                "peak, MB": spread([stages[name][1] for stages in found], 0),
-            }
-            for name in found[0]
-        ]
-    )
-
-
-def of_experiments() -> str:
-    """Where the time of an experiment goes."""
-    found = measured("experiment")
-    alone = "import", "train", "evaluate", "compare", "curves", "plot"
-    return table(
-        [
-            {
-                "variants": str(variants),
-                "experiment, s": spread([r["experiment"][1] for r in of], 1),
-            }
-            | {f"{name}, s": spread([r[name] for r in of], 1) for name in alone}
-            for variants in VARIANTS
-            for of in [[repetition[str(variants)] for repetition in found]]
-        ]
-    )
-
-
-def accuracies() -> str:
-    """That the work is the same: of both ways, and of all seeds in metrics/."""
-    scores = pd.read_csv(PROJECT / SCORES)
-    found = [repetition["accuracies"] for repetition in measured("notebook")]
-    rows = []
-    for system in SYSTEMS:
-        for split in ("validation", "test"):
-            there, here = ([r[f"{system} {split}"][way] for r in found] for way in (0, 1))
-            seeds = scores.loc[scores["variant"] == system, f"{split}_accuracy"]
-            rows.append(
-                {
-                    "": f"`{system}`, {split} accuracy",
-                    "notebook": spread(there, 4),
-                    "here, seed 1": spread(here, 4),
-                    "here, all seeds": f"{seeds.mean():.4f} [{seeds.min():.4f}, {seeds.max():.4f}]",
-                }
-            )
-    return table(rows)
-
-
-def ngrams() -> str:
-    found = measured("ngrams")
-    separate, together, ours = (
-        spread([repetition[f"{form} MB"] for repetition in found], 0)
-        for form in ("separate", "together", "ngrams")
-    )
-    same = all(repetition["columns"] == repetition["sklearn columns"] for repetition in found)
-    return (
-        "scikit-learn's `CountVectorizer(ngram_range=(1, 3), min_df=2, binary=True)` gets its "
-        "words ready-made\nand writes nothing; here data/reviews/ is read and data/ngrams/ is "
-        "written, weights included. Neither\npays for imports. Both find "
-        f"{'the same' if same else 'NOT the same'} number of n-grams in 25,000 reviews, "
-        f"{found[0]['columns']:,}.\nPeak memory: {separate} MB, or {together} MB with all 50,000 "
-        f"at once; here {ours} MB."
-    )
-
-
-def million() -> str:
-    of = measured("million")[-1]
-    return (
-        f"Of a million reviews of 200 words, stretches of real ones, `vectorize@ngrams` makes "
-        f"{of['columns']:,} columns\nand {of['GB of vectors']:.1f} GB of vectors in "
-        f"{of['seconds']:.0f} s; each process may allocate 4 GB (`prlimit --data`)."
-    )
-
-
-def own() -> str:
-    of = measured("own")[-1]
-    return (
-        f"Source csv: a million rows of 200 words ({of['GB']:.1f} GB) are read in "
-        f"{of['seconds']:.0f} s, {of['seconds per million words']:.2f} s per million words,\nwith "
-        f"{of['own MB']:,.0f} MB of memory at most."
-    )
-
-
-SECTIONS = (
-    ("candidate", "The stages of the candidate, each as a process of its own", of_stages),
-    (
-        "experiment",
-        "An experiment on `wide_dropout`, and its stages and an import of TensorFlow alone",
-        of_experiments,
-    ),
-    ("notebook", "The same work gives the same accuracies (median [lowest, highest])", accuracies),
-    ("ngrams", "N-grams", ngrams),
-    ("million", "A million reviews", million),
-    ("own", "Reviews of one's own", own),
-    (
-        "growth",
-        "How cost grows",
-        lambda: (
-            "![Seconds and memory against reviews, words and hidden units](growth.png)\n\n"
-            + growth.sentence(measured("growth")[-1])
-        ),
-    ),
+# Two values that a part measured: its name, their key, what they are of, of whom the other is.
+WHOLE, COUNTER = "whole notebook", "`CountVectorizer`"
+ROWS = (
+    ("notebook", "vectorize", "multi-hot vectors of all 50,000 reviews", "notebook", "s"),
+    ("notebook", "fit", "20 epochs of `single`, with validation", "notebook", "s"),
+    ("notebook", "evaluate", "`single` on the 25,000 test reviews", "notebook", "s"),
+    ("notebook", "vectors", "all multi-hot vectors: there in memory, here on disk", "notebook", "MB"),
+    ("notebook", "three", "the notebook's three systems, one seed each, from nothing", WHOLE, "s"),
+    ("notebook", "peak", "the same: peak memory of the largest process", WHOLE, "MB"),
+    ("everything", "everything", "all variants, six seeds each, from nothing", WHOLE, "s"),
+    *(("experiment", change, f"`dvc exp run -S {change}`", WHOLE, "s") for change in EXPERIMENTS),
+    ("everything", "again", "a second `dvc repro`", "`dvc status`", "s"),
+    ("ngrams", "seconds", "n-grams of one to three words", COUNTER, "s"),
+    ("ngrams", "MB", "the same: peak memory", COUNTER, "MB"),
 )
 
 
+def comparisons() -> str:
+    """A row for each pair that was measured."""
+    rows = []
+    for part, key, what, other, unit in ROWS:
+        pairs = [repetition[key] for repetition in measured(part) if key in repetition]
+        if not pairs:
+            continue
+        digits = 0 if unit == "MB" else 2
+        there, here = (spread([pair[side] for pair in pairs], digits) for side in (0, 1))
+        ratios = [there / here for there, here in pairs]
+        ratio = spread(ratios, 0 if min(ratios) >= 10 else 2)
+        rows.append([what, other, f"{there} {unit}", f"{here} {unit}", ratio, str(len(pairs))])
+    return table("|compared with|there|here|there / here|runs", rows)
+
+
 def machines(*parts: str) -> str:
-    """On what these parts were measured: one line, if it was the same for all."""
-    kept = {part: MEASURED / f"{part}.json" for part in parts}
-    by_machine: dict[str, list[str]] = {}
-    for part, path in kept.items():
-        if path.exists():
-            on = json.loads(path.read_text("utf-8"))["machine"]
-            by_machine.setdefault(on, []).append(part)
-    if len(by_machine) == 1:
-        return f"Machine: {next(iter(by_machine))}."
-    return "\n".join(f"Machine of {', '.join(of)}: {on}." for on, of in by_machine.items())
+    """On what these parts were measured."""
+    paths = [MEASURED / f"{part}.json" for part in parts if measured(part)]
+    used = dict.fromkeys(json.loads(path.read_text("utf-8"))["machine"] for path in paths)
+    return f"Measured on: {'; and on: '.join(used)}."
 
 
 def write_results() -> None:
-    parts = "notebook", "everything", "candidate", "experiment", "ngrams", "million", "own"
-    sections = [f"## {title}\n\n{text()}" for part, title, text in SECTIONS if measured(part)]
-    pages = "\n\n".join(sections)
-    number = max((len(measured(part)) for part in parts), default=0)
-    (RESULTS / "results.md").write_text(
-        f"""# How fast, and with how much memory
-
-Written by `make bench`. Median [lowest, highest] of up to {number} repetitions; a ratio is of two
-figures of one repetition, minutes apart. “The notebook” is its three systems as one script,
-benchmarks/notebook.py. {machines(*parts, "growth")}
-
-{ratios()}
-
-A ratio is what it is held against divided by what this project takes; where the goal has “≤” it is
-the other way round. A second `dvc repro` starts no process of this project; DVC looks at the same
-files as for `dvc status` and writes `dvc.lock`.
-
-{bounds()}
-
-{pages}
-""",
-        "utf-8",
+    whole = measured("everything")
+    peak, cache, model = (
+        spread([repetition[key] for repetition in whole], 0)
+        for key in ("peak MB", "cache MB", "model MB")
+    )
+    of = measured("million")[-1]
+    (seconds, memory), (more_seconds, more_memory) = of["read"], of["vectorized"]
+    paragraphs = (
+        f"""Of the whole pipeline the largest process has {peak} MB at most; `.dvc/cache` then has
+        {cache} MB, and a saved seed of the candidate {model} MB.""",
+        f"""Source csv: a million rows of 200 words ({of["GB"]:.1f} GB) are read in {seconds:.0f} s,
+        {seconds / 200:.2f} s per million words, with {memory:,.0f} MB of memory at most.""",
+        f"""Of these million reviews, stretches of real ones, `vectorize@ngrams` makes
+        {of["columns"]:,} columns and {of["GB of vectors"]:.1f} GB of vectors in
+        {more_seconds:.0f} s, with {more_memory:,.0f} MB of memory at most.""",
+    )
+    machine = machines("notebook", "everything", "experiment", "ngrams", "million")
+    write_page(
+        RESULTS / "results.md",
+        "# Speed and memory",
+        paragraph(
+            f"""Written by `make bench`. A value of several runs is their median [lowest, highest];
+            a ratio is of two values of one run, minutes apart. The notebook is its three systems as
+            one script, benchmarks/notebook.py. "From nothing" is `dvc repro` in a new clone, with
+            the archive in a local folder. `CountVectorizer` is scikit-learn's, fitted on 25,000
+            reviews and applied to the rest, against the stage `vectorize@ngrams`, which also
+            writes to disk: both as whole processes. {machine}"""
+        ),
+        comparisons(),
+        *map(paragraph, paragraphs),
     )
 
 
 RIVALS = {
-    "logistic": "TF-IDF of words and bigrams, `LogisticRegression(C={c})` of scikit-learn",
-    "svc": "TF-IDF of words to trigrams in two reviews, `LinearSVC(C={c})` of scikit-learn",
-    "fasttext": "fastText, words and bigrams, 10 dimensions, 5 epochs",
-    "ours": "the candidate here, probabilities of six seeds averaged",
-    "ours, one seed": "the candidate here, one seed",
+    "tfidf": "TF-IDF, linear SVM",
+    "fasttext": "fastText",
+    "nb_svm": "n-grams scaled by naive Bayes, linear SVM (NB-SVM)",
+    "nb_logistic": "n-grams scaled by naive Bayes, logistic regression",
+    "unweighted": "candidate without position weights, average of six seeds",
+    "candidate": "candidate, average of six seeds",
 }
+TRIED = "about 126"  # for the candidate: docs/method.md, "Choosing"
 
 
 def write_rivals() -> None:
-    if not (repetitions := measured("rivals")):
-        return
-    found = repetitions[-1]
-    rows = [
-        {
-            "": what.format(c=found[name].get("C")),
-            "test accuracy": f"{found[name]['accuracy']:.2%}",
-            "seconds": f"{found[name]['seconds']:.0f}",
-            "peak memory": f"{found[name]['peak MB']:,.0f} MB",
-        }
-        for name, what in RIVALS.items()
-        if name in found
-    ]
-    skipped = "" if "fasttext" in found else "\nfastText was not measured: it is not installed.\n"
-    (RESULTS / "rivals.md").write_text(
-        f"""# What else one could take
-
-Written by `make bench ARGS=rivals`: trained on the same 25,000 reviews, tested on the same 25,000,
-one run each in a process of its own. The seconds go from words to predictions, without imports;
-what the rivals get are the same words as texts. Their one setting, C or the learning rate, is the
-best on the notebook's validation reviews; of `LinearSVC` it is the default, which is 0.07 points
-below the best there and takes a third of the time. {machines("rivals")}
-
-{table(rows)}
-{skipped}""",
-        "utf-8",
+    tuned, found = measured("tuning")[-1], measured("rivals")[-1]
+    rows, settings = [], []
+    for name, what in RIVALS.items():
+        if name not in found:
+            continue
+        of, tried = found[name], TRIED
+        if name in tuned:
+            tried = str(tuned[name]["settings"])
+            best = ", ".join(f"{key} {value}" for key, value in tuned[name]["best"].items())
+            settings.append(f"- {what}: {best}; {tuned[name]['validation']:.2%}")
+        cells = f"{of['accuracy']:.2%}", f"{of['seconds']:.0f}", f"{of['MB']:,.0f} MB"
+        rows.append([what, tried, *cells])
+    gains = [[100 * value for value in found["gains"][split]] for split in HELD_OUT]
+    validation, test = ("{:+.2f} [{:+.2f}, {:+.2f}]".format(*gain) for gain in gains)
+    write_page(
+        RESULTS / "rivals.md",
+        "# Other classifiers",
+        paragraph(
+            f"""Written by `make bench ARGS=rivals`: trained on the same 25,000 reviews, tested on
+            the same 25,000, one run each. Seconds and memory are of whole processes, from words on
+            disk to predictions. {machines("rivals")}"""
+        ),
+        table("|settings tried|test accuracy|seconds|peak memory", rows),
+        paragraph(
+            f"""Position weights alone bring the candidate {validation} points on validation and
+            {test} on test: mean of the seeds, 95% interval."""
+        ),
+        paragraph(
+            f"""The candidate's recipe is one of {TRIED} settings. The others were tuned on the same
+            reviews: `make bench ARGS=tuning` trains each setting in the grids of
+            benchmarks/classifiers.py on 15,000 reviews and takes the one that is best on the 10,000
+            validation reviews. NB-SVM is Wang and Manning, "Baselines and Bigrams" (2012). The
+            settings taken, with their validation accuracy:"""
+        ),
+        "\n".join(settings),
     )
 
 
-def write() -> None:
-    write_results()
-    write_rivals()
+def main() -> None:
+    if measured("everything") and measured("million"):
+        write_results()
+    if measured("tuning") and measured("rivals"):
+        write_rivals()
+
+
+if __name__ == "__main__":
+    main()

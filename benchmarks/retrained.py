@@ -1,7 +1,7 @@
 """Variants trained again in this process, otherwise than params.yaml says."""
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from stages.train import train_all
 from workflow.base.files import HELD_OUT, FeatureFacts, features_folder, read_json
-from workflow.base.reviews import Reviews, load_vectors
+from workflow.base.labels import is_positive
+from workflow.base.reviews import Reviews, load_vectors, split_validation
 from workflow.model import network
 from workflow.model.params import Recipe
 from workflow.model.training import Trained, TrainingData
@@ -24,10 +25,6 @@ class Vectors(NamedTuple):
     data: TrainingData
     test: Reviews
 
-    def split(self, name: str) -> Reviews:
-        validation = self.data.training.between(0, self.data.validation_reviews)
-        return {"validation": validation, "test": self.test}[name]
-
 
 def load(params: Params, variant: str) -> Vectors:
     """What the stage train has."""
@@ -41,24 +38,22 @@ def correct(recipe: Recipe, vectors: Vectors, trained: list[Trained]) -> Bits:
     """What each seed gets right; of the validation reviews, before it is refitted on them."""
     columns = vectors.data.columns
     model, plain = (network.build(recipe, columns, 0, plain=p) for p in (False, True))
-    splits = {split: vectors.split(split) for split in HELD_OUT}
-    predict = {
-        split: network.predict(model, network.batches(reviews, columns, network.EVALUATION_BATCH))
-        for split, reviews in splits.items()
-    }
-    found: dict[str, list[NDArray[np.float32]]] = {split: [] for split in HELD_OUT}
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "network.keras"
+    validation, _ = split_validation(vectors.data.training, vectors.data.validation_reviews)
+    bits = {}
+    for split, reviews in zip(HELD_OUT, (validation, vectors.test), strict=True):
+        batches = network.batches(reviews, columns, network.EVALUATION_BATCH)
+        predict = network.predict(model, batches)
+        probabilities = []
         for of_seed in trained:
-            path.write_bytes(of_seed.archive)
-            network.load_weights(model, plain, path)
-            for split in HELD_OUT:
-                found[split].append(predict[split]()[0])
-    if recipe.refit:
-        found["validation"] = [t.validation for t in trained if t.validation is not None]
-    return {
-        split: (np.stack(found[split]) > 0.5) == reviews.labels for split, reviews in splits.items()
-    }
+            if split == "validation" and of_seed.validation is not None:
+                probabilities.append(of_seed.validation)
+                continue
+            with NamedTemporaryFile(suffix=".keras") as file:
+                Path(file.name).write_bytes(of_seed.archive)
+                network.load_weights(model, plain, Path(file.name))
+            probabilities.append(predict()[0])
+        bits[split] = is_positive(np.stack(probabilities)) == reviews.labels
+    return bits
 
 
 def train_again(recipe: Recipe, vectors: Vectors, seeds: range) -> Bits:

@@ -1,40 +1,64 @@
-"""The part of the benchmark with what else one would take: each in a process of its own."""
+"""The parts of the benchmark with other classifiers: how they are tuned, and how they do."""
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.measure import PROJECT, Run
-from benchmarks.pipeline import Measured
-from benchmarks.room import Room
+from benchmarks.classifiers import GRIDS
+from benchmarks.measure import Measured, Run, measured, python, run, set_params
+from benchmarks.sandbox import Sandbox
+from workflow.base.files import CANDIDATE, HELD_OUT, PREDICTIONS, read_json
+from workflow.evaluation.results import Correct, read_correct
+from workflow.evaluation.significance import difference
 
-FIND = "import importlib.util as i, sys; sys.exit(i.find_spec('fasttext') is None)"
-FASTTEXT = "FASTTEXT_PYTHON"  # a Python that has the package fasttext
-
-
-def rivals(room: Room) -> Measured:
-    """Accuracy on the 25,000 test reviews, seconds from words to predictions, peak memory."""
-    folder = room.reviews
-    done = {
-        "fasttext": fasttext(room, folder),
-        "logistic": room.python(folder, "benchmarks.scikit_learn", "logistic"),
-        "svc": room.python(folder, "benchmarks.scikit_learn", "svc"),
-        "ours": room.python(folder, "benchmarks.ours"),
-        "ours, one seed": room.python(folder, "benchmarks.ours", "1"),
-    }
-    return {name: json.loads(run.output.splitlines()[-1]) for name, run in done.items() if run}
+# A Python that has fasttext and scikit-learn; without one fastText is left out.
+FASTTEXT = os.environ.get("FASTTEXT_PYTHON")
 
 
-def fasttext(room: Room, folder: Path) -> Run | None:
-    """None where no Python has it: it may need an environment of its own."""
-    python = os.environ.get(FASTTEXT, sys.executable)
-    script = PROJECT / "benchmarks/fasttext_rival.py"
-    files = [str(folder / f"{split}.txt") for split in ("training", "test")]
-    try:
-        room.run(folder, python, "-c", FIND)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    room.python(folder, "benchmarks.scikit_learn", "texts")
-    return room.run(folder, python, str(script), *files)
+def tuning(sandbox: Sandbox) -> Measured:
+    """The best setting of each classifier on the validation reviews."""
+    python(sandbox.reviews, "benchmarks.texts")
+    names = [name for name in GRIDS if name != "fasttext" or FASTTEXT]
+    return {name: classify(sandbox.reviews, name, "tune").last_json for name in names}
+
+
+def rivals(sandbox: Sandbox) -> Measured:
+    """Test accuracy, seconds and peak memory, of tuned classifiers and of the candidate.
+
+    Each classifier is a process, from texts on disk to predictions; the candidate is its stages.
+    """
+    folder = sandbox.reviews
+    python(folder, "benchmarks.texts")
+    results: Measured = {}
+    for name, tuned in measured("tuning")[-1].items():
+        if name != "fasttext" or FASTTEXT:
+            ended = classify(folder, name, json.dumps(tuned["best"]))
+            results[name] = values(ended.last_json, [ended])
+    results["candidate"], weighted = candidate(folder)
+    weights = "features.ngrams.position_weights"
+    set_params(folder, {f"{weights}.end": 0.0, f"{weights}.start": 0.0})
+    results["unweighted"], unweighted = candidate(folder)
+    run(folder, "git", "checkout", "--quiet", "params.yaml")
+    gains = {split: difference(weighted.of[split], unweighted.of[split]) for split in HELD_OUT}
+    results["gains"] = {split: [d.mean, d.low, d.high] for split, d in gains.items()}
+    return results
+
+
+def classify(folder: Path, name: str, setting: str) -> Run:
+    executable = FASTTEXT if name == "fasttext" and FASTTEXT else sys.executable
+    return run(folder, executable, "-m", "benchmarks.classifiers", name, setting)
+
+
+def candidate(folder: Path) -> tuple[Measured, Correct]:
+    """The candidate's stages, from word ranks to predictions, and what it gets right."""
+    stages = ("vectorize", "ngrams"), ("train", CANDIDATE), ("evaluate", CANDIDATE)
+    ended = [python(folder, f"stages.{stage}", item) for stage, item in stages]
+    predictions = folder / PREDICTIONS / CANDIDATE
+    accuracy = read_json(predictions / "facts.json", dict)["test_accuracy_of_average"]
+    return values(accuracy, ended), read_correct(predictions / "correct.npz")
+
+
+def values(accuracy: float, runs: list[Run]) -> Measured:
+    seconds, peak = sum(ended.seconds for ended in runs), max(ended.peak for ended in runs)
+    return {"accuracy": accuracy, "seconds": seconds, "MB": peak}

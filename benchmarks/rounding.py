@@ -5,24 +5,22 @@ reads   params.yaml, data/FEATURES/, metrics/scores.csv
 writes  benchmarks/rounding.md
 
 Every seed of every variant is trained again, with the columns of each review in reverse order: the
-vectors are the same, but what the first layer gives for them is summed the other way round, so that
-every step is rounded otherwise, from the first one on.
+vectors are the same, but the first layer sums them in the opposite order, so that every step is
+rounded otherwise, from the first one on.
 """
 
 import dataclasses
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+from tqdm import tqdm
 
-from benchmarks.measure import table
+from benchmarks.measure import paragraph, table, write_page
 from benchmarks.retrained import Vectors, load, train_again
 from workflow.base.files import HELD_OUT, SCORES
 from workflow.base.reviews import Reviews
 from workflow.evaluation.results import read_scores
-from workflow.params import Params, load_params
-
-RESULTS = Path(__file__).with_suffix(".md")
+from workflow.params import load_params
 
 
 def in_reverse(reviews: Reviews) -> Reviews:
@@ -33,44 +31,37 @@ def in_reverse(reviews: Reviews) -> Reviews:
     return dataclasses.replace(reviews, values=reviews.values[order], weights=weights)
 
 
-def otherwise(params: Params, variant: str) -> pd.DataFrame:
-    """The accuracies of each seed, on validation and test reviews, rounded otherwise."""
-    data, test = load(params, variant)
-    vectors = Vectors(data._replace(training=in_reverse(data.training)), in_reverse(test))
-    bits = train_again(params.recipe(variant), vectors, params.train.all_seeds)
-    return pd.DataFrame({f"{split}_accuracy": bits[split].mean(axis=1) for split in HELD_OUT})
-
-
 def main() -> None:
     params = load_params()
     scores = read_scores(SCORES, params.variants, params.train.all_seeds)
-    rows, seed, mean = [], 0.0, 0.0
-    for variant in params.variants:
-        here = scores[scores["variant"] == variant].reset_index()
-        moved = 100 * (
-            otherwise(params, variant) - here[[f"{split}_accuracy" for split in HELD_OUT]]
-        )
-        seed, mean = max(seed, moved.abs().max().max()), max(mean, moved.mean().abs().max())
-        rows += [
-            {
-                "variant": f"`{variant}`",
-                "accuracy": split,
-                "one seed": f"{moved[f'{split}_accuracy'].abs().max():.2f}",
-                "mean": f"{moved[f'{split}_accuracy'].mean():+.2f}",
-                "sd of the seeds": f"{100 * here[f'{split}_accuracy'].std():.2f}",
-            }
-            for split in HELD_OUT
-        ]
-    RESULTS.write_text(
-        f"""With the sums of the first layer in another order, the accuracy of a seed moves by up to
-{seed:.2f} points and the mean of all seeds by up to {mean:.2f} points.
-
-Written by `make rounding`: how far the accuracy of one seed moves at most, how far the mean moves,
-and, for comparison, the standard deviation from seed to seed, in points.
-
-{table(rows)}
-""",
-        "utf-8",
+    moves, rows = [], []
+    for variant in tqdm(params.variants):
+        data, test = load(params, variant)
+        vectors = Vectors(data._replace(training=in_reverse(data.training)), in_reverse(test))
+        bits = train_again(params.recipe(variant), vectors, params.train.all_seeds)
+        for split in HELD_OUT:
+            before = scores.loc[scores["variant"] == variant, f"{split}_accuracy"].to_numpy()
+            moved = 100 * (bits[split].mean(axis=1) - before)
+            moves.append((np.abs(moved).max(), abs(moved.mean())))
+            values = (
+                f"{moves[-1][0]:.2f}",
+                f"{moved.mean():+.2f}",
+                f"{100 * before.std(ddof=1):.2f}",
+            )
+            rows.append([f"`{variant}`", split, *values])
+    of_seed, of_mean = np.max(moves, axis=0)
+    write_page(
+        Path(__file__).with_suffix(".md"),
+        paragraph(
+            f"""With the sums of the first layer in another order, the accuracy of a seed moves by
+            up to {of_seed:.2f} points and the mean of all seeds by up to {of_mean:.2f} points."""
+        ),
+        paragraph(
+            """Written by `make rounding`: how far the accuracy of one seed moves at most, how far
+            the mean moves, and, for comparison, the standard deviation from seed to seed, in
+            points."""
+        ),
+        table("variant|accuracy|one seed|mean|sd of the seeds", rows),
     )
 
 
