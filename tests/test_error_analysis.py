@@ -1,28 +1,21 @@
-"""The figures of the page of error_analysis, held against those of scikit-learn and SciPy."""
+"""What the page of `make errors` says of predictions, against values worked out by hand."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import sklearn.calibration
-import sklearn.metrics
-from scipy import stats
 
 from workflow.base.files import PredictionFacts
 from workflow.base.reviews import Reviews
 from workflow.report import error_analysis
+from workflow.report.error_analysis import Predictions
 
 SEEDS, REVIEWS, WORDS = 3, 400, 60
 FACTS: dict[str, Any] = {"sha256": "ab" * 32, "vocabulary": WORDS, "test_reviews": REVIEWS}
-FACTS |= {"source": "csv:<b>reviews</b>.csv"}
-MORE: dict[str, Any] = {
-    "train_reviews": 9,
-    "validation_reviews": 6,
-    "columns": 40,
-    "weighted": False,
-}
-MORE |= {"test_accuracy_of_average": 0.9}
+FACTS |= {"source": "keras"}
+MORE: dict[str, Any] = {"train_reviews": 9, "validation_reviews": 6, "columns": 40}
+MORE |= {"weighted": False, "test_accuracy_of_average": 0.9}
 
 
 def made_up(seed: int) -> tuple[Any, Any]:
@@ -34,74 +27,90 @@ def made_up(seed: int) -> tuple[Any, Any]:
     return labels, (1 / (1 + np.exp(-2 * log_odds))).astype(np.float32)
 
 
-def answers(seed: int = 1) -> error_analysis.Predictions:
-    labels, of_seeds = made_up(seed)
+def predictions(labels: Any, by_seed: Any) -> Predictions:
     facts = PredictionFacts.model_validate(FACTS | MORE)
-    return error_analysis.Predictions(facts, of_seeds, labels == 1)
+    return Predictions(facts, np.array(by_seed, np.float32), np.array(labels) == 1)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_the_scores_are_those_of_scikit_learn(seed: int):
-    of = answers(seed)
-    p = np.round(of.of_seeds[0].astype(np.float64), 2)  # with ties
-    found = error_analysis.scores(of.labels, p)
-    assert found["accuracy"] == sklearn.metrics.accuracy_score(of.labels, p > 0.5)
-    assert found["auc"] == pytest.approx(sklearn.metrics.roc_auc_score(of.labels, p))
-    assert found["brier"] == pytest.approx(sklearn.metrics.brier_score_loss(of.labels, p))
+def test_calibration_compares_predicted_and_observed_in_ten_bins():
+    labels = np.array([True, True, False, False, True])
+    probabilities = np.array([0.95, 0.91, 0.97, 0.1, 0.3])
+    table = error_analysis.calibration(labels, probabilities)
+    assert table["reviews"].tolist() == [1, 1, 3]
+    assert table["predicted"].tolist() == pytest.approx([0.1, 0.3, 2.83 / 3])
+    assert table["observed"].tolist() == pytest.approx([0, 1, 2 / 3])
+    ece = error_analysis.scores(labels, probabilities)["ece"]
+    assert ece == pytest.approx((0.1 + 0.7 + (2.83 - 2)) / 5)
 
 
-def test_the_calibration_is_that_of_scikit_learn():
-    of = answers()
-    table = error_analysis.calibration(of.labels, of.mean)
-    positive, said = sklearn.calibration.calibration_curve(of.labels, of.mean, n_bins=10)
-    assert table["found"].to_numpy() == pytest.approx(positive)
-    assert table["said"].to_numpy() == pytest.approx(said)
-    assert table["reviews"].sum() == REVIEWS
-    bins = np.minimum((of.mean * 10).astype(int), 9)
-    parts = [bins == number for number in range(10)]
-    gaps = [abs(of.labels[part].mean() - of.mean[part].mean()) * part.mean() for part in parts]
-    assert error_analysis.scores(of.labels, of.mean)["ece"] == pytest.approx(sum(gaps))
+def test_the_roc_curve_is_drawn_with_few_points_and_nearly_its_whole_area():
+    labels, by_seed = made_up(1)
+    curve = error_analysis.drawn_roc_curve(labels == 1, by_seed[0])
+    assert len(curve) <= error_analysis.MAX_POINTS
+    area = error_analysis.scores(labels == 1, by_seed[0])["roc_auc"]
+    assert np.trapezoid(curve["y"], curve["x"]) == pytest.approx(area, abs=2e-3)
 
 
-def test_the_drawn_roc_curve_lies_on_the_whole_one():
-    of = answers()
-    whole = error_analysis.roc(of.labels, of.mean)
-    false, true, _ = sklearn.metrics.roc_curve(of.labels, of.mean, drop_intermediate=False)
-    assert whole[0] == pytest.approx(false)
-    assert whole[1] == pytest.approx(true)
-    drawn = set(zip(*error_analysis.downsample(whole), strict=True))
-    assert drawn <= set(zip(*whole, strict=True))
-    assert {(0.0, 0.0), (1.0, 1.0)} <= drawn
-    assert len(drawn) <= error_analysis.POINTS
+@pytest.mark.filterwarnings("ignore:No negative samples")
+def test_reviews_of_one_label_have_a_curve_but_no_area():
+    labels, probabilities = np.ones(3, bool), np.array([0.1, 0.5, 0.9])
+    assert np.isnan(error_analysis.scores(labels, probabilities)["roc_auc"])
+    assert error_analysis.drawn_roc_curve(labels, probabilities)["x"].max() == 0
 
 
-def test_reviews_of_one_label_have_no_area_under_a_curve():
-    assert np.isnan(error_analysis.scores(np.ones(3, bool), np.array([0.1, 0.5, 0.9]))["auc"])
+def test_the_errors_of_each_group_are_those_of_the_mean():
+    labels = [0, 0, 1, 1, 1]
+    by_seed = [[0.9, 0.1, 0.9, 0.4, 0.1], [0.8, 0.2, 0.8, 0.4, 0.2], [0.1, 0.1, 0.7, 0.9, 0.3]]
+    of_variant = predictions(labels, by_seed)  # wrong: the first, with two seeds, and the last
+    lengths, unknown = np.array([10, 20, 30, 40, 50]), np.array([0.0, 0.0, 0.0, 0.5, 0.5])
+    rates = error_analysis.error_rates(of_variant, lengths, unknown)
+    assert [tuple(row) for row in rates.itertuples(index=False)] == [
+        ("label", "negative", 2, 1),
+        ("label", "positive", 3, 1),
+        *(("words", f"{n}", 1, int(n in (10, 50))) for n in (10, 20, 30, 40, 50)),
+        ("unknown words", "0.0%", 3, 1),
+        ("unknown words", "50.0%", 2, 1),
+        ("agreement", "3 of 3 seeds", 3, 1),
+        ("agreement", "2 of 3 seeds", 1, 1),
+        ("agreement", "1 of 3 seeds", 1, 0),
+    ]
+    assert of_variant.wrong_in_every_seed().tolist() == [4]
 
 
 def test_the_intervals_are_those_of_wilson():
-    reviews, wrong = [10, 400, 5], [0, 37, 5]
-    table = error_analysis.with_intervals(pd.DataFrame({"reviews": reviews, "wrong": wrong}))
-    of_scipy = [
-        stats.binomtest(k, n).proportion_ci(method="wilson")
-        for k, n in zip(wrong, reviews, strict=True)
-    ]
-    assert table["low"].to_numpy() == pytest.approx([of.low for of in of_scipy])
-    assert table["high"].to_numpy() == pytest.approx([of.high for of in of_scipy])
+    rates = error_analysis.with_intervals(pd.DataFrame({"reviews": [10, 5], "wrong": [0, 5]}))
+    z2 = 1.959964**2  # with no error of n, Wilson's interval is [0, z² / (n + z²)]
+    assert rates[["low", "rate", "high"]].to_numpy() == pytest.approx(
+        np.array([[0, 0, z2 / (10 + z2)], [5 / (5 + z2), 1, 1]]), abs=1e-6
+    )
 
 
 def test_groups_are_about_as_large_and_named_by_what_is_in_them():
     values = np.array([3, 1, 2, 5, 4, 9, 8, 7, 6, 10])
-    assert list(error_analysis.quintiles(values, str).categories) == [
-        "1 to 2", "3 to 4", "5 to 6", "7 to 8", "9 to 10",
-    ]  # fmt: skip
-    assert list(error_analysis.quintiles(np.zeros(5), str)) == ["0.0"] * 5
+    groups = error_analysis.quintiles(values, str)
+    assert list(groups.categories) == ["1 to 2", "3 to 4", "5 to 6", "7 to 8", "9 to 10"]
+    assert groups[0] == "3 to 4"
+    same_name = error_analysis.quintiles(np.array([0.001, 0.002, 0.4]), "{:.0%}".format)
+    assert list(same_name) == ["0%", "0%", "40%"]
 
 
 def test_a_word_is_known_if_it_has_a_column_of_its_own():
-    known = error_analysis.known_words(np.array([[0, 0, 3], [0, 3, 4], [0, 0, 1]]), 4)
-    assert known.tolist() == [False, True, False, True, False]
-    reviews = Reviews(
-        np.array([1, 4, 4, 2], np.uint32), np.array([0, 3, 4, 4]), np.zeros(3, np.uint8)
+    words = np.array([1, 4, 4, 2], np.uint32)
+    reviews = Reviews(words, np.array([0, 3, 4, 4]), np.zeros(3, np.uint8))
+    columns = np.array([[0, 0, 3], [0, 3, 4], [0, 0, 1]])
+    assert error_analysis.unknown_share(reviews, columns).tolist() == [2 / 3, 1, 0]
+
+
+def test_variants_disagree_where_their_means_are_on_other_sides():
+    sides = {
+        "one": [0.9, 0.9, 0.1, 0.1],
+        "two": [0.6, 0.4, 0.1, 0.1],
+        "three": [0.9, 0.9, 0.1, 0.4],
+    }
+    shares = error_analysis.disagreement(
+        {name: predictions([0] * 4, [p]) for name, p in sides.items()}
     )
-    assert error_analysis.unknown_share(reviews, known).tolist() == [2 / 3, 1, 0]
+    found = {(row.variant, row.other): row.share for row in shares.itertuples()}
+    assert found[("one", "two")] == found[("two", "one")] == 0.25
+    assert found[("one", "three")] == 0
+    assert len(found) == 6

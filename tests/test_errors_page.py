@@ -1,4 +1,4 @@
-"""The page of `make errors`: its figures, what it does not let in, its user's error_analysis."""
+"""The page of `make errors`: its values, what it keeps out, how it refuses to be made."""
 
 import json
 import re
@@ -16,13 +16,14 @@ import pytest
 
 from commands import errors
 from tests.conftest import call, make_workspace, refusal
-from tests.test_error_analysis import FACTS, MORE, REVIEWS, WORDS, answers, made_up
+from tests.test_error_analysis import FACTS, MORE, REVIEWS, WORDS, made_up, predictions
+from workflow.base.files import RERUN_HINT, write_json
 from workflow.base.files import REVIEWS as FOLDER
-from workflow.base.files import write_json
 from workflow.base.reviews import Reviews, load_reviews, save_reviews
 from workflow.features.multi_hot import MultiHotEncoder
 from workflow.features.params import MultiHotParams
-from workflow.report import error_analysis, model_card
+from workflow.report import error_analysis
+from workflow.report.model_card import ERRORS
 from workflow.text.vocabulary import Vocabulary
 
 EVIL = [
@@ -32,7 +33,7 @@ EVIL = [
     "a&b",
     "'\"quoted",
 ]
-Folder = pytest.TempPathFactory
+OWN = {"source": "csv:<b>reviews</b>.csv"}
 
 
 def write_results(folder: Path) -> None:
@@ -72,7 +73,7 @@ class Known:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: Folder, mirror: Path) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Path:
     """A workspace with made-up results, in which the command has run."""
     folder = make_workspace(tmp_path_factory.mktemp("errors") / "a workspace", mirror)
     write_results(folder)
@@ -97,24 +98,24 @@ def page(folder: Path) -> str:
     return (folder / "errors/candidate.html").read_text("utf-8")
 
 
-def test_every_kind_has_all_reviews_and_all_mistakes(folder: Path):
-    table = pd.read_csv(folder / model_card.ERRORS, keep_default_na=False)
-    of = answers()
-    every, kinds = table.iloc[0], table.iloc[1:].groupby("by")[["reviews", "wrong"]].sum()
-    assert every["wrong"] == ((of.of_seeds > 0.5) != of.labels).all(axis=0).sum() > 0
-    assert set(kinds.index) == set(errors.KINDS)
-    assert (kinds["reviews"] == REVIEWS).all()
-    assert (kinds["wrong"] == ((of.of_seeds.mean(axis=0) > 0.5) != of.labels).sum()).all()
+def test_every_group_of_the_table_has_all_reviews_and_all_errors(folder: Path):
+    table = pd.read_csv(folder / ERRORS, keep_default_na=False)
+    ours = predictions(*made_up(1))
+    total, groups = table.iloc[0], table.iloc[1:].groupby("by")[["reviews", "wrong"]].sum()
+    assert total["wrong"] == len(ours.wrong_in_every_seed()) > 0
+    assert set(groups.index) == {"label", "words", "unknown words", "agreement"}
+    assert (groups["reviews"] == REVIEWS).all()
+    assert (groups["wrong"] == ours.wrong.sum()).all()
 
 
-def test_the_push_of_an_n_gram_is_shared_among_its_words():
+def test_the_contribution_of_an_n_gram_is_shared_among_its_words():
     contributions = [("good", 1.0), ("film", 0.01), ("not good", -3.0)]
-    assert errors.shades("not good a fine good film".split(), contributions) == [
+    assert errors.highlighted("not good a fine good film".split(), contributions) == [
         ("not", "negative", 6, "-1.50"),
         ("good", "negative", 2, "-0.50"),
         ("a fine", "", 0, ""),
         ("good", "positive", 4, "+1.00"),
-        ("film", "positive", 0, "+0.01"),
+        ("film", "", 0, ""),
     ]
 
 
@@ -140,19 +141,28 @@ def without_scripts(page: str) -> str:
     return re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
 
 
-def test_the_page_says_what_it_is_of(page: str, folder: Path):
-    of = answers()
-    wrong = len(of.worst())
-    assert f"<h1>{wrong} of 400 test reviews are wrong in every seed of candidate</h1>" in page
+def test_the_page_says_what_it_is_of(page: str):
+    ours = predictions(*made_up(1))
+    wrong = ours.wrong_in_every_seed()
+    assert f"<h1>{len(wrong)} of 400 test reviews are wrong in every seed of candidate</h1>" in page
     assert "9 train, 6 validation, 400 test" in page
     assert "3 seeds" in page
-    mean = error_analysis.scores(of.labels, of.mean)
-    for style, key in ((".4f", "auc"), (".4f", "brier"), (".2%", "ece"), (".2%", "accuracy")):
-        assert f"<td>{mean[key]:{style}}</td>" in page
+    mean = error_analysis.scores(ours.labels, ours.mean)
+    for score, style in errors.SCORES.items():
+        assert f"<td>{mean[score]:{style}}</td>" in page
     shown = [int(number) for number in re.findall(r"Review (\d+) · label", page)]
-    assert shown == of.worst()[:50].tolist()
-    sure = np.abs(of.mean[shown] - 0.5)
-    assert (np.diff(sure) <= 0).all()
+    assert shown == wrong[:50].tolist()
+    confidence = np.abs(ours.mean[shown] - 0.5)
+    assert (np.diff(confidence) <= 0).all()
+    assert page.count("<b>for positive:</b>") == len(shown)
+
+
+def test_the_reviews_on_which_two_variants_differ_most_come_first(page: str):
+    ours, other = predictions(*made_up(1)).mean, predictions(*made_up(0)).mean
+    differ = np.flatnonzero((ours > 0.5) != (other > 0.5))
+    farthest = sorted(differ, key=lambda number: -abs(ours[number] - other[number]))
+    examples = [int(number) for number in re.findall(r"Review (\d+), <b>", page)]
+    assert examples == farthest[: errors.EXAMPLES]
 
 
 def test_nothing_is_fetched_and_markup_of_a_review_stays_text(page: str):
@@ -165,7 +175,6 @@ def test_nothing_is_fetched_and_markup_of_a_review_stays_text(page: str):
     assert page.count("<script") == 2  # the charts, and Vega
     assert page.count("</script>") == 2
     assert "&lt;script&gt;stolen=1&lt;/script&gt;" in page
-    assert "&lt;b&gt;reviews&lt;/b&gt;.csv" in page
     assert page.count("<article>") == page.count("</article>")
 
 
@@ -173,6 +182,17 @@ def test_the_page_is_small_and_the_same_again(page: str, here: Path):
     assert len(page.encode()) < 2_000_000
     call("commands.errors")
     assert Path("errors/candidate.html").read_text("utf-8") == page
+
+
+def test_own_reviews_and_other_variants_leave_the_table_in_git_alone(here: Path):
+    ERRORS.write_text("of the candidate", "utf-8")
+    shutil.copytree("models/candidate", "models/single")
+    for variant, facts in (("single", {}), ("candidate", OWN)):
+        write_json(Path("data/reviews/facts.json"), FACTS | facts)
+        write_json(Path("data/predictions", variant, "facts.json"), FACTS | MORE | facts)
+        call("commands.errors", variant, "--reviews", "0")
+        assert ERRORS.read_text("utf-8") == "of the candidate"
+    assert "&lt;b&gt;reviews&lt;/b&gt;.csv" in Path("errors/candidate.html").read_text("utf-8")
 
 
 def test_chromium_draws_the_charts_and_runs_nothing_of_a_review(page: str, tmp_path: Path):
@@ -202,43 +222,33 @@ def test_chromium_draws_the_charts_and_runs_nothing_of_a_review(page: str, tmp_p
         timeout=240,
     )
     charts, stolen, too_wide = json.loads(re.findall("<pre>(.*)</pre>", seen.stdout)[-1])
-    assert charts == len(errors.KINDS) + 3
+    assert charts == 7
     assert stolen == "undefined"
     assert too_wide <= 0
 
 
-def test_the_real_network_explains_its_mistakes(copy: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_real_network_explains_its_errors(copy: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(copy)
     call("commands.errors", "single", "--reviews", "3")
     page = Path("errors/single.html").read_text("utf-8")
     assert "test reviews are wrong in every seed of single" in page
-    assert not model_card.ERRORS.exists()  # which are of the candidate
     if "All of them" not in page:
         assert len(re.findall(r"Review \d+ · label", page)) == 3
 
 
-# --- error_analysis of its user -------------------------------------------------------------------------
-
-
-def test_an_unknown_variant_is_one_sentence(here: Path):
-    assert "'other' is not a variant; there are single" in refusal("commands.errors", "other")
-
-
-def test_missing_results_are_one_sentence_each(here: Path):
+def test_what_is_missing_or_unknown_is_one_sentence_each(here: Path):
+    assert "'other' is not a variant; expected one of single" in refusal("commands.errors", "other")
     shutil.rmtree("data/predictions/candidate")
-    assert "candidate: no predictions; `dvc repro`" in refusal("commands.errors")
+    assert refusal("commands.errors").endswith("no predictions; run `dvc repro` or `dvc pull`")
     shutil.rmtree("data/reviews")
-    assert refusal("commands.errors").endswith("`dvc repro` makes it anew")
+    assert refusal("commands.errors").endswith(RERUN_HINT)
 
 
-def test_predictions_of_other_reviews_are_refused(here: Path):
+def test_results_that_do_not_belong_together_are_refused(here: Path):
+    np.save("data/predictions/candidate/test.npy", 1 - made_up(1)[1])
+    assert "the model predicts something else than data/predictions" in refusal("commands.errors")
     write_json(here / "data/predictions/single/facts.json", FACTS | MORE | {"sha256": "other"})
     assert "of other reviews than data/reviews" in refusal("commands.errors")
-
-
-def test_a_model_that_says_something_else_is_refused(here: Path):
-    np.save("data/predictions/candidate/test.npy", 1 - made_up(1)[1])
-    assert "the model does not say what data/predictions has" in refusal("commands.errors")
 
 
 @pytest.mark.parametrize("package", ["altair", "vl_convert", "jinja2"])
@@ -248,5 +258,5 @@ def test_a_missing_package_is_one_sentence(
     monkeypatch.delitem(sys.modules, "workflow.report.error_charts", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     assert refusal("commands.errors") == (
-        f"error: {package} is not installed; `make setup-dev` installs it"
+        f"error: {package} is not installed; run `make setup-dev`"
     )

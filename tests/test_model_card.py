@@ -1,30 +1,34 @@
-"""The figures of MODEL_CARD.md."""
+"""The values in MODEL_CARD.md."""
 
 import shutil
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from tests.conftest import PROJECT
 from workflow.base.errors import InputError
-from workflow.evaluation.results import Correct
+from workflow.evaluation.results import read_correct
 from workflow.report import model_card
 
-SEEDS = 3
 
-
-def test_the_card_refuses_figures_of_other_results(tmp_path: Path):
-    for name in ("metrics", "docs"):
-        shutil.copytree(PROJECT / name, tmp_path / name)
-    shutil.copy(PROJECT / "params.yaml", tmp_path)
-    bits = {split: np.zeros((SEEDS, 7), bool) for split in ("validation", "test")}
-    right = Correct("", np.arange(SEEDS), bits)
-    (tmp_path / "metrics/correct/candidate.npz").write_bytes(right.to_bytes())
-    table = pd.DataFrame({"by": [""], "group": ["all"], "reviews": [7], "wrong": [7]})
-    table.to_csv(tmp_path / model_card.ERRORS, index=False)
-    assert "7 of 7 test reviews (100.0%)" in str(model_card.errors(model_card.read_card(tmp_path)))
-    table.assign(wrong=6).to_csv(tmp_path / model_card.ERRORS, index=False)
+def test_the_card_refuses_a_table_of_other_results_and_needs_none_for_own_reviews(copy: Path):
+    bits = read_correct(copy / "metrics/correct/candidate.npz").by_split["test"]
+    wrong, table = (~bits).all(axis=0).sum(), "by,group,reviews,wrong\n,all,40,"
+    (copy / model_card.ERRORS).write_text(f"{table}{wrong}\nlabel,negative,20,3\n")
+    card = model_card.read_card(copy)
+    assert f"{wrong} of 40 test reviews" in str(model_card.errors(card))
+    assert "| label | negative | 20        | 15.0%   | [5.2%," in str(model_card.errors(card))
+    (copy / model_card.ERRORS).write_text(f"{table}{wrong + 1}\n")
     with pytest.raises(InputError, match="of other results than metrics/"):
-        model_card.read_card(tmp_path)
+        model_card.read_card(copy)
+
+    metrics = (copy / "metrics/metrics.json").read_text()
+    (copy / "metrics/metrics.json").write_text(metrics.replace('"keras"', '"csv:own.csv"'))
+    own = model_card.read_card(copy)
+    assert "`make errors` writes errors/candidate.html" in str(model_card.errors(own))
+    said = "**Not the dataset above, but own reviews.** reviews from own.csv: "
+    assert [model_card.data(of).startswith(said) for of in (card, own)] == [False, True]
+
+
+def test_the_card_says_on_how_many_reviews_each_side_was_trained(copy: Path):
+    shutil.rmtree(copy / "docs")
+    assert "| 60 (`single`: 36)" in model_card.values(model_card.read_card(copy))

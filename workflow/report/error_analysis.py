@@ -1,206 +1,164 @@
-"""Where a variant is wrong: in which reviews, in which kinds of them, how sure it is of itself."""
+"""What a variant gets wrong: which reviews, which kinds of them, and how well calibrated it is."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import special
+from scipy import stats
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import pairwise_distances, roc_curve
 
 from workflow.base.errors import reading
 from workflow.base.files import PREDICTIONS, RERUN_HINT, PredictionFacts, read_json
+from workflow.base.labels import CLASSES, THRESHOLD, is_positive
 from workflow.base.reviews import Reviews
+from workflow.evaluation.scores import classification_scores
 from workflow.evaluation.significance import LEVEL
 
-BINS = 10  # of probabilities, equally wide
-POINTS = 150  # of a ROC curve: more would not be seen
+BINS = 10  # of the reliability diagram, equally wide
+MAX_POINTS = 150  # of a ROC curve: more would not be visible
 
-Labels = NDArray[np.bool_]
 Probabilities = NDArray[np.floating[Any]]
-Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the seeds of a variant say of the test reviews; above 0.5 is positive.
+    """What the seeds of a variant predict for the test reviews.
 
     Attributes:
         facts: of the data.
-        of_seeds: (seeds, reviews) probabilities of being positive.
-        labels: (reviews,) whether they are.
+        by_seed: (seeds, reviews) float32 probabilities of being positive.
+        labels: (reviews,) bool: whether a review is positive.
     """
 
     facts: PredictionFacts
-    of_seeds: NDArray[np.float32]
-    labels: Labels
+    by_seed: NDArray[np.float32]
+    labels: NDArray[np.bool_]
 
     @cached_property
     def mean(self) -> NDArray[np.float64]:
-        """(reviews,): the mean of the seeds, which is what `make predict` answers."""
-        mean: NDArray[np.float64] = self.of_seeds.mean(axis=0, dtype=np.float64)
-        return mean
+        """(reviews,): the mean over the seeds, which is what `make predict` answers."""
+        return np.asarray(self.by_seed.mean(axis=0, dtype=np.float64))
 
     @property
-    def wrong(self) -> Labels:
-        """(reviews,): whether the mean is."""
-        wrong: Labels = (self.mean > 0.5) != self.labels
-        return wrong
+    def wrong(self) -> NDArray[np.bool_]:
+        """(reviews,): whether the mean is on the wrong side of the threshold."""
+        return np.asarray(is_positive(self.mean) != self.labels)
 
     @cached_property
-    def right_seeds(self) -> NDArray[np.int64]:
-        """(reviews,): how many are."""
-        right: NDArray[np.int64] = ((self.of_seeds > 0.5) == self.labels).sum(axis=0)
-        return right
+    def correct_seeds(self) -> NDArray[np.int64]:
+        """(reviews,): how many seeds are right."""
+        return np.asarray((is_positive(self.by_seed) == self.labels).sum(axis=0))
 
-    def worst(self) -> NDArray[np.int64]:
-        """The reviews that every seed gets wrong, the most confident mean first."""
-        found = np.flatnonzero(self.right_seeds == 0)
-        return found[np.argsort(-np.abs(self.mean[found] - 0.5), kind="stable")]
+    def wrong_in_every_seed(self) -> NDArray[np.int64]:
+        """The numbers of these reviews, the most confident mean first."""
+        wrong = np.flatnonzero(self.correct_seeds == 0)
+        return wrong[np.argsort(-np.abs(self.mean[wrong] - THRESHOLD), kind="stable")]
 
 
 def read_predictions(
     variants: Iterable[str], reviews: Reviews, sha256: str
 ) -> dict[str, Predictions]:
-    """Of each of these variants that has predictions.
+    """The predictions of those of these variants that have been evaluated.
 
-    Raises:
-        InputError: they are damaged, or of other reviews.
+    InputError if they are damaged, or of other reviews than these, whose hash is `sha256`.
     """
-    answers = {}
-    for folder in [PREDICTIONS / variant for variant in variants]:
-        if not (folder / "facts.json").exists():
-            continue
+    predictions = {}
+    for variant in [v for v in variants if (PREDICTIONS / v / "facts.json").exists()]:
+        folder = PREDICTIONS / variant
         facts = read_json(folder / "facts.json", PredictionFacts)
         with reading(folder, RERUN_HINT):
-            of_seeds = np.load(folder / "test.npy", allow_pickle=False)
             if facts.sha256 != sha256:
                 raise ValueError("of other reviews than data/reviews")
-            if of_seeds.ndim != 2 or of_seeds.shape[1] != len(reviews) or not len(of_seeds):
+            by_seed = np.load(folder / "test.npy", allow_pickle=False)
+            if by_seed.ndim != 2 or by_seed.shape[1] != len(reviews) or by_seed.size == 0:
                 raise ValueError("test.npy is damaged")
-        answers[folder.name] = Predictions(facts, of_seeds, reviews.labels == 1)
-    return answers
+        predictions[variant] = Predictions(facts, by_seed, reviews.labels == 1)
+    return predictions
 
 
-# --- kinds of reviews -----------------------------------------------------------------------------
-
-
-def known_words(words: NDArray[np.int64], vocabulary: int) -> NDArray[np.bool_]:
-    """(vocabulary + 1,): whether a word has a column of its own, given the words of all columns."""
-    known = np.zeros(vocabulary + 1, np.bool_)
-    known[words[(words[:, :-1] == 0).all(axis=1), -1]] = True  # zeros are before a single word
-    return known
-
-
-def unknown_share(reviews: Reviews, known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(reviews,): of the words of each, those that have no column of their own."""
-    unknown = np.concatenate([[0], np.cumsum(~known[reviews.values])])
-    return np.diff(unknown[reviews.offsets]) / np.maximum(np.diff(reviews.offsets), 1)
+def unknown_share(reviews: Reviews, words: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(reviews,): the share of words that are no column of their own; `words` are the columns'."""
+    single = (words[:, :-1] == 0).all(axis=1)  # shorter n-grams are padded with zeros in front
+    unknown = np.cumsum(~np.isin(reviews.values, words[single, -1]))
+    unknown = np.diff(np.concatenate([[0], unknown])[reviews.offsets])
+    return unknown / np.maximum(np.diff(reviews.offsets), 1)
 
 
 def quintiles(values: NDArray[Any], name: Callable[[Any], str]) -> "pd.Categorical[str]":
-    """Five groups of about the same size, fewer if values are alike: "lowest to highest"."""
+    """Five groups of about the same size, called "lowest to highest"; fewer if values are equal."""
     edges = np.unique(np.quantile(values, np.arange(1, 6) / 5, method="inverted_cdf"))
     groups = np.searchsorted(edges, values)
-    names = [
-        " to ".join(dict.fromkeys([name(of.min()), name(of.max())]))
-        for of in (values[groups == group] for group in range(len(edges)))
-    ]
-    return pd.Categorical.from_codes(groups, pd.Index(names))
+    ends = pd.Series(values).groupby(groups).agg(["min", "max"])
+    names = [" to ".join(dict.fromkeys(map(name, of_group))) for of_group in ends.to_numpy()]
+    return pd.Categorical(np.array(names)[groups], list(dict.fromkeys(names)))
 
 
-def error_rates(answers: Predictions, reviews: Reviews, known: NDArray[np.bool_]) -> pd.DataFrame:
-    """Of each group of reviews how many there are and how many the mean gets wrong.
+def error_rates(
+    predictions: Predictions, lengths: NDArray[np.int64], unknown: NDArray[np.float64]
+) -> pd.DataFrame:
+    """How many reviews of each group the mean of the seeds gets wrong: by, group, reviews, wrong.
 
-    Returns:
-        by: label, words, unknown words or agreement; group; reviews; wrong.
+    `lengths` are in words, `unknown` is what `unknown_share` returns; both (reviews,).
     """
-    seeds = len(answers.of_seeds)
-    agree = np.where(answers.wrong, seeds - answers.right_seeds, answers.right_seeds)
-    kinds = {
-        "label": pd.Categorical.from_codes(
-            answers.labels.astype(int), pd.Index(["negative", "positive"])
-        ),
-        "words": quintiles(np.diff(reviews.offsets), "{:,}".format),
-        "unknown words": quintiles(unknown_share(reviews, known), "{:.1%}".format),
-        "agreement": pd.Categorical.from_codes(
-            seeds - agree,
-            pd.Index([f"{number} of {seeds} seeds" for number in range(seeds, -1, -1)]),
-        ),
+    seeds, wrong = len(predictions.by_seed), pd.Series(predictions.wrong)
+    disagree = np.where(wrong, predictions.correct_seeds, seeds - predictions.correct_seeds)
+    levels = [f"{number} of {seeds} seeds" for number in range(seeds, -1, -1)]
+    groupings = {
+        "label": pd.Categorical.from_codes(predictions.labels.astype(int), pd.Index(CLASSES)),
+        "words": quintiles(lengths, "{:,}".format),
+        "unknown words": quintiles(unknown, "{:.1%}".format),
+        "agreement": pd.Categorical.from_codes(disagree, pd.Index(levels)),
     }
-    tables = [
-        pd.DataFrame({"group": groups, "wrong": answers.wrong})
-        .groupby("group", observed=True)["wrong"]
-        .agg(reviews="size", wrong="sum")
-        .reset_index()
-        .assign(by=by)
-        .astype({"group": str})
-        for by, groups in kinds.items()
-    ]
-    return pd.concat(tables, ignore_index=True)[["by", "group", "reviews", "wrong"]]
+    tables = {
+        by: wrong.groupby(pd.Series(groups), observed=True).agg(reviews="size", wrong="sum")
+        for by, groups in groupings.items()
+    }
+    rates = pd.concat(tables, names=["by", "group"])
+    return rates.reset_index().astype({"group": str})  # type: ignore[no-any-return]
 
 
 def with_intervals(rates: pd.DataFrame) -> pd.DataFrame:
-    """And the share of wrong answers with its interval: Wilson, JASA 22 (1927)."""
-    n, rate = rates["reviews"], rates["wrong"] / rates["reviews"]
-    z = special.ndtri(1 - LEVEL / 2)
-    middle = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * (rate * (1 - rate) / n + z**2 / (4 * n**2)) ** 0.5
-    return rates.assign(rate=rate, low=(middle - half).clip(lower=0), high=middle + half)
+    """Add the share of wrong predictions and its 95% interval (Wilson, JASA 22, 1927)."""
+    tests = map(stats.binomtest, rates["wrong"], rates["reviews"])
+    intervals = [test.proportion_ci(1 - LEVEL, method="wilson") for test in tests]
+    low, high = zip(*intervals, strict=True)
+    return rates.assign(rate=rates["wrong"] / rates["reviews"], low=low, high=high)
 
 
-# --- how sure, and how well ordered ---------------------------------------------------------------
+def calibration(labels: NDArray[np.bool_], probabilities: Probabilities) -> pd.DataFrame:
+    """Per bin with reviews: their number, mean predicted probability, observed share positive."""
+    observed, predicted = calibration_curve(labels, probabilities, n_bins=BINS)
+    table = pd.DataFrame({"predicted": predicted, "observed": observed})
+    bins = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], probabilities)  # the same ones
+    return table.assign(reviews=np.unique(bins, return_counts=True)[1])
 
 
-def calibration(labels: Labels, probabilities: Probabilities) -> pd.DataFrame:
-    """Of each bin of probabilities: how many reviews, the mean probability, how many positive."""
-    bins = np.digitize(probabilities, np.linspace(0, 1, BINS + 1)[1:-1], right=True)
-    table = pd.DataFrame({"bin": bins, "said": probabilities, "found": labels}).astype(float)
-    return (
-        table.groupby("bin")
-        .agg(reviews=("said", "size"), said=("said", "mean"), found=("found", "mean"))
-        .reset_index(drop=True)
-    )
-
-
-def roc(labels: Labels, probabilities: Probabilities) -> Curve:
-    """False and true positive rates for every threshold, from none positive to all."""
-    order = np.argsort(-probabilities, kind="stable")
-    last = np.append(np.diff(probabilities[order]) != 0, True)  # of those that are equal
-    of_both = (np.cumsum(these[order])[last] for these in (~labels, labels))
-    false, true = (np.append(0, counts) / max(counts[-1], 1) for counts in of_both)
-    return false, true
-
-
-def downsample(curve: Curve) -> Curve:
-    """POINTS of a curve, equally far apart along it."""
-    along = curve[0] + curve[1]
-    at = np.unique(np.searchsorted(along, np.linspace(0, along[-1], POINTS)))
-    return curve[0][at], curve[1][at]
-
-
-def scores(labels: Labels, probabilities: Probabilities) -> dict[str, float]:
-    """Accuracy, area under the ROC curve (NaN if all labels are the same), Brier score, ECE."""
-    false, true = roc(labels, probabilities)
+def scores(labels: NDArray[np.bool_], probabilities: Probabilities) -> dict[str, float]:
+    """The classification scores, and `ece`: the expected calibration error over the bins."""
     bins = calibration(labels, probabilities)
-    gaps = (bins["said"] - bins["found"]).abs()
-    return {
-        "accuracy": float(np.mean((probabilities > 0.5) == labels)),
-        "auc": float(np.trapezoid(true, false)) if false[-1] and true[-1] else np.nan,
-        "brier": float(np.mean((probabilities - labels) ** 2)),
-        "ece": float(np.average(gaps, weights=bins["reviews"])),
-    }
+    gaps = (bins["predicted"] - bins["observed"]).abs()
+    ece = np.average(gaps, weights=bins["reviews"])
+    return classification_scores(labels, probabilities) | {"ece": float(ece)}
 
 
-def disagreement(answers: dict[str, Predictions]) -> pd.DataFrame:
-    """Of each two variants, both ways, the share of reviews of which their means say otherwise."""
-    positive = {name: of.mean > 0.5 for name, of in answers.items()}
-    rows = [
-        {"one": one, "other": other, "share": float((ours != theirs).mean())}
-        for one, ours in positive.items()
-        for other, theirs in positive.items()
-        if one != other
-    ]
-    return pd.DataFrame(rows, columns=["one", "other", "share"])
+def drawn_roc_curve(labels: NDArray[np.bool_], probabilities: Probabilities) -> pd.DataFrame:
+    """False (x) and true (y) positive rates: up to MAX_POINTS, equally far apart on the curve."""
+    false, true, _ = np.nan_to_num(roc_curve(labels, probabilities, drop_intermediate=False))
+    along = false + true
+    at = np.unique(np.searchsorted(along, np.linspace(0, along[-1], MAX_POINTS)))
+    return pd.DataFrame({"x": false[at], "y": true[at]})
+
+
+def disagreement(predictions: dict[str, Predictions]) -> pd.DataFrame:
+    """For each pair of variants, both ways, the share of reviews that they classify differently."""
+    positive = [is_positive(of_variant.mean) for of_variant in predictions.values()]
+    shares = pairwise_distances(np.stack(positive), metric="hamming")
+    pairs = product(enumerate(predictions), repeat=2)
+    rows = [(one, other, shares[i, j]) for (i, one), (j, other) in pairs if i != j]
+    return pd.DataFrame(rows, columns=["variant", "other", "share"])

@@ -1,125 +1,137 @@
-"""The figures of MODEL_CARD.md: what is known of the variant candidate."""
+"""The values in MODEL_CARD.md: what is known about the variant `candidate`."""
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
+from workflow.base import files
 from workflow.base.errors import reading
-from workflow.base.files import CORRECT, DIFFERENCES, HELD_OUT, METRICS, SCORES, DataFacts
+from workflow.base.files import CANDIDATE, HELD_OUT
 from workflow.base.schema import read_yaml
-from workflow.evaluation.results import (
-    Correct,
-    read_correct,
-    read_differences,
-    read_facts,
-    read_scores,
-)
+from workflow.evaluation import results
 from workflow.evaluation.scores import mean_and_std
 from workflow.evaluation.significance import difference
 from workflow.report.comparison import interval, table
 from workflow.report.error_analysis import with_intervals
 
-CANDIDATE = "candidate"
 ERRORS = Path("docs/errors.csv")  # written by commands.errors
-EVERY_SEED = "wrong in every seed"  # its first row
+WRONG_IN_EVERY_SEED = "wrong in every seed"  # its first row
+TEST_SCORES = {"precision": "precision", "recall": "recall"}
+TEST_SCORES |= {"roc_auc": "ROC AUC", "brier": "Brier score"}
 
 
 class Card(NamedTuple):
-    """What the card tells of, all read."""
+    """What the card is made of."""
 
     params: dict[str, Any]
-    facts: DataFacts
+    facts: files.DataFacts
     scores: pd.DataFrame  # of the candidate
     differences: pd.DataFrame  # of the candidate
-    correct: Correct
+    correct: results.Correct
     errors: pd.DataFrame | None
+
+
+def own_reviews(facts: files.ReviewFacts) -> bool:
+    """Whether the reviews are a user's own, which docs/errors.csv knows nothing about."""
+    return facts.source.startswith("csv")
 
 
 def read_card(folder: Path) -> Card:
     """The results in a checkout of this project.
 
     Raises:
-        InputError: docs/errors.csv is of other results.
+        InputError: a file is missing or damaged, or docs/errors.csv is of other results.
     """
-    tables = read_scores(folder / SCORES), read_differences(folder / DIFFERENCES)
-    scores, differences = (table.query("variant == @CANDIDATE") for table in tables)
-    correct = read_correct(folder / CORRECT / f"{CANDIDATE}.npz")
-    path, errors = folder / ERRORS, None
-    if path.exists():
-        with reading(ERRORS, "; `make errors` makes it anew"):
+    scores = results.read_scores(folder / files.SCORES)
+    differences = results.read_differences(folder / files.DIFFERENCES)
+    correct = results.read_correct(folder / files.CORRECT / f"{CANDIDATE}.npz")
+    facts = results.read_facts(folder / files.METRICS)
+    errors = None
+    if (folder / ERRORS).exists() and not own_reviews(facts):
+        with reading(ERRORS, "; run `make errors` to regenerate it"):
             counts = {"reviews": "int64", "wrong": "int64"}
-            errors = pd.read_csv(path, dtype=counts, keep_default_na=False)
+            errors = pd.read_csv(folder / ERRORS, dtype=counts, keep_default_na=False)
             if errors["wrong"][0] != (~correct.by_split["test"]).all(axis=0).sum():
                 raise ValueError("of other results than metrics/")
     params = read_yaml(folder / "params.yaml")
-    return Card(params, read_facts(folder / METRICS), scores, differences, correct, errors)
+    scores, differences = (t[t["variant"] == CANDIDATE] for t in (scores, differences))
+    return Card(params, facts, scores, differences, correct, errors)
 
 
-def recipe(of: Card) -> str:
-    """What params.yaml says of it, as YAML."""
-    variant = of.params["variants"][CANDIDATE]
-    place, features = variant["recipe"].split("."), variant["features"]
-    block = of.params
-    for key in place:
+def recipe_of(params: dict[str, Any], variant: str) -> dict[str, Any]:
+    """The block of params.yaml with the recipe of a variant."""
+    block = params
+    for key in params["variants"][variant]["recipe"].split("."):
         block = block[key]
-    file, yaml = io.StringIO(), YAML(typ="safe", pure=True)
+    return block
+
+
+def trained_on(params: dict[str, Any], facts: files.DataFacts, variant: str) -> int:
+    """The number of reviews that the networks scored on test were trained on."""
+    refit = recipe_of(params, variant).get("refit", False)
+    return facts.train_reviews + (facts.validation_reviews if refit else 0)
+
+
+def recipe(card: Card) -> str:
+    """The recipe and its features, as params.yaml has them."""
+    variant, file = card.params["variants"][CANDIDATE], io.StringIO()
+    yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment] # it has no type
-    yaml.dump({"features": {features: of.params["features"][features]}, place[-1]: block}, file)
+    features, name = variant["features"], variant["recipe"].split(".")[-1]
+    blocks = {"features": {features: card.params["features"][features]}}
+    yaml.dump(blocks | {name: recipe_of(card.params, CANDIDATE)}, file)
     return f"```yaml\n{file.getvalue()}```"
 
 
-def data(of: Card) -> str:
+def data(card: Card) -> str:
     """Where the reviews are from and how many there are."""
-    facts = of.facts
-    own = "**Not the reviews above, but own ones.** " if facts.source.startswith("csv") else ""
-    return (
-        f"{own}Source `{facts.source}`, sha256 `{facts.sha256}…`: {facts.train_reviews:,} train, "
-        f"{facts.validation_reviews:,} validation and {facts.test_reviews:,} test reviews, "
-        f"{facts.vocabulary:,} words."
-    )
+    own = "**Not the dataset above, but own reviews.** " if own_reviews(card.facts) else ""
+    words, sha256 = f"{card.facts.vocabulary:,} words", f"sha256 `{card.facts.sha256}…`"
+    return f"{own}{files.data_line(card.facts)}; {words}; {sha256}."
 
 
-def accuracy(right: NDArray[np.bool_]) -> str:
-    """With its interval, over seeds and reviews: that of a difference from nothing right."""
-    found = difference(right, np.zeros_like(right))
-    return f"{found.mean:.2%} {interval(found._asdict(), '.2%')}"
+def points(difference: Mapping[Any, float]) -> str:
+    """A difference of accuracies and its interval, in points."""
+    # Rounded twice, so that a value and its rounded copy in a CSV file give the same text.
+    hundred = {key: round(100 * difference[key], 4) for key in ("mean", "low", "high")}
+    return f"{hundred['mean']:+.2f} {interval(hundred, '+.2f')}"
 
 
-def figures(of: Card) -> str:
-    """A row for each figure."""
-    rows = [[f"accuracy, {split}", accuracy(of.correct.by_split[split])] for split in HELD_OUT]
-    for found in of.differences.to_dict("records"):
-        hundred = {str(key): 100 * found[key] for key in ("mean", "low", "high")}
-        gain = f"{hundred['mean']:+.2f} {interval(hundred, '+.2f')} points, {found['verdict']}"
-        reference = of.params["compare"]["reference"]
-        rows.append([f"accuracy minus that of `{reference}`, {found['split']}", gain])
-    others = {
-        "precision": "precision",
-        "recall": "recall",
-        "roc_auc": "ROC AUC",
-        "brier": "Brier score",
-    }
-    rows += [
-        [f"{told}, test", mean_and_std(of.scores[f"test_{name}"])] for name, told in others.items()
-    ]
-    return table([f"{len(of.scores)} seeds", ""], rows)
+def values(card: Card) -> str:
+    """A row for each value, with its uncertainty."""
+    reference = card.params["compare"]["reference"]
+    ours, theirs = (trained_on(card.params, card.facts, name) for name in (CANDIDATE, reference))
+    rows = [["reviews trained on", f"{ours:,} (`{reference}`: {theirs:,})"]]
+    for split in HELD_OUT:
+        correct = card.correct.by_split[split]
+        accuracy = difference(correct, np.zeros_like(correct))  # over seeds and reviews
+        cell = f"{accuracy.mean:.2%} {interval(accuracy._asdict(), '.2%')}"
+        rows.append([f"accuracy, {split}", cell])
+    for row in card.differences.to_dict("records"):
+        cell = f"{points(row)} points, {row['verdict']}"
+        rows.append([f"accuracy minus that of `{reference}`, {row['split']}", cell])
+    for name, label in TEST_SCORES.items():
+        rows.append([f"{label}, test", mean_and_std(card.scores[f"test_{name}"])])
+    return table([f"{len(card.scores)} seeds", ""], rows)
 
 
-def errors(of: Card) -> str | None:
-    """A sentence and a row for each kind of reviews; None if commands.errors has not run."""
-    if of.errors is None:
+def errors(card: Card) -> str | None:
+    """A sentence, and a row for each group of reviews; None if commands.errors has not run."""
+    if own_reviews(card.facts):
+        return "Not shown for own reviews: `make errors` writes errors/candidate.html."
+    if card.errors is None:
         return None
-    every, rates = of.errors.iloc[0], with_intervals(of.errors.iloc[1:])
+    total, rates = card.errors.iloc[0], with_intervals(card.errors.iloc[1:])
     rows = [
         [by, group, f"{reviews:,}", f"{rate:.1%}", f"[{low:.1%}, {high:.1%}]"]
         for by, group, reviews, _, rate, low, high in rates.itertuples(index=False)
     ]
-    counts = f"{every['wrong']:,} of {every['reviews']:,} test reviews"
-    told = f"{counts} ({every['wrong'] / every['reviews']:.1%}) are {EVERY_SEED}."
-    return f"{told}\n\n{table(['by', 'group', 'reviews', 'wrong', '95% interval'], rows)}"
+    share = f"{total['wrong']:,} of {total['reviews']:,} test reviews"
+    sentence = f"{share} ({total['wrong'] / total['reviews']:.1%}) are {WRONG_IN_EVERY_SEED}."
+    return f"{sentence}\n\n{table(['by', 'group', 'reviews', 'wrong', '95% interval'], rows)}"
