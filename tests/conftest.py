@@ -184,8 +184,9 @@ def refusal(module: str, *arguments: str) -> str:
 
 TRAINED = ["single", "candidate"]
 PER_VARIANT = ("train", "evaluate", "curves")
-STAGES = ["download", "vectorize@multi_hot", "vectorize@ngrams", "compare", "plot"]
+STAGES = ["download", "vectorize@multi_hot", "vectorize@ngrams"]
 STAGES += [f"{stage}@{variant}" for stage in PER_VARIANT for variant in TRAINED]
+STAGES += ["compare", "plot"]
 
 
 def stages_run(output: str) -> list[str]:
