@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from ruamel.yaml import YAML
 
 from workflow.base.errors import run
@@ -24,8 +26,32 @@ from workflow.base.errors import run
 PROJECT = Path(__file__).parent.parent
 WORDS = 60
 
-for inherited in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # `make test` must not colour a test's make
-    os.environ.pop(inherited, None)
+# The tests and the processes that they start read no settings but their own. The processes of
+# pytest-xdist inherit the environment of the first one, which makes a home for all.
+FOREIGN = ("AWS_", "DASK_", "DVC", "GIT_", "JUPYTER", "KERAS", "LANGUAGE", "MAKE", "MFLAGS", "MPL")
+FOREIGN += ("PIP_", "PYTHON", "TF_", "XDG_")
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    OWN_HOME = tempfile.TemporaryDirectory(prefix="home-")
+    for name in [name for name in os.environ if name.startswith(FOREIGN)]:
+        del os.environ[name]
+    os.environ |= {
+        "HOME": OWN_HOME.name,
+        "XDG_CACHE_HOME": f"{OWN_HOME.name}/.cache",
+        "XDG_CONFIG_HOME": f"{OWN_HOME.name}/.config",
+        "DVC_GLOBAL_CONFIG_DIR": f"{OWN_HOME.name}/.config/dvc",
+        "DVC_SYSTEM_CONFIG_DIR": f"{OWN_HOME.name}/.config/dvc of the system",
+        "DVC_SITE_CACHE_DIR": f"{OWN_HOME.name}/.cache/dvc",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        "MPLBACKEND": "agg",
+        "MPLCONFIGDIR": f"{OWN_HOME.name}/.config/matplotlib",
+        "PIP_CONFIG_FILE": os.devnull,
+    }
+
+# How fast the machine is tells nothing about the code.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+PATIENCE = 600  # seconds, after which a test gives up waiting for an event
 
 
 def write_archive(folder: Path, save: Callable[..., None] = np.savez, **arrays: Any) -> Path:
@@ -125,7 +151,6 @@ def environment(mirror: Path, home: Path) -> dict[str, str]:
         "IMDB_MIRROR": str(mirror),
         "HOME": str(home),
         "KERAS_HOME": str(home / "keras"),
-        "PYTHONPATH": "",
     }
 
 
@@ -159,8 +184,9 @@ def refusal(module: str, *arguments: str) -> str:
 
 TRAINED = ["single", "candidate"]
 PER_VARIANT = ("train", "evaluate", "curves")
-STAGES = ["download", "vectorize@multi_hot", "vectorize@ngrams", "compare", "plot"]
+STAGES = ["download", "vectorize@multi_hot", "vectorize@ngrams"]
 STAGES += [f"{stage}@{variant}" for stage in PER_VARIANT for variant in TRAINED]
+STAGES += ["compare", "plot"]
 
 
 def stages_run(output: str) -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 
 from stages import train
 from tests.conftest import PROJECT, STAGES, command, results, stages_run
+from workflow.base.files import PREDICTIONS
 from workflow.features import multi_hot
 from workflow.model import network
 from workflow.model.training import TrainingData
@@ -45,14 +46,17 @@ def test_elsewhere_the_bytes_are_the_same(
     """Path, user, home, time zone, encoding, umask, hash seed and number of cores at once."""
     with tempfile.TemporaryDirectory() as parent:  # pytest's own folders are closed to others
         folder = Path(parent) / "ein Ördner mit Leerzeichen, ж"
+        stages = [stage for stage in STAGES if not stage.endswith("@single")]
         clone, other_home = folder / "clone", folder / "home"
         write_settings(other_home)
         command(folder, mirror, home, "git clone --quiet", str(repository), str(clone))
         shutil.copytree(mirror, folder / "mirror")
+        # One variant is enough; of the other one, the comparison needs the predictions.
+        shutil.copytree(repository / PREDICTIONS / "single", clone / PREDICTIONS / "single")
         for path in (Path(parent), *Path(parent).rglob("*")):
             os.chown(path, user.get("user", -1), user.get("group", -1))
         run = subprocess.run(
-            ["dvc", "repro", "--force"],
+            ["dvc", "repro", "--force", "--single-item", *stages],
             cwd=clone,
             env={
                 "PATH": os.environ["PATH"],
@@ -72,9 +76,10 @@ def test_elsewhere_the_bytes_are_the_same(
             **user,
         )
         assert run.returncode == 0, run.stdout + run.stderr
-        assert stages_run(run.stdout) == sorted(STAGES)
+        assert stages_run(run.stdout) == sorted(stages)
         here, there = results(repository), results(clone)
-        assert [name for name in here | there if here.get(name) != there.get(name)] == []
+        del here["dvc.lock"], there["dvc.lock"]
+        assert {name for name in there if here[name] != there[name]} == set()
 
 
 def test_other_rounding_moves_the_accuracy_by_less_than_a_tenth_of_a_point():
@@ -83,7 +88,7 @@ def test_other_rounding_moves_the_accuracy_by_less_than_a_tenth_of_a_point():
     num_words = params.features.multi_hot.num_words
     reviews = multi_hot.multi_hot(bundled.bundled_reviews(params.data).training, num_words)
     data = TrainingData(reviews, 10_000, num_words)
-    recipe = params.recipe("single").model_copy(update={"epochs": 5})
+    recipe = params.recipe("single").model_copy(update={"epochs": 2})
     train_one = functools.partial(train.train_all, recipe, data, range(1, 2))
     ((archive, here, _),) = train_one()
     with mock.patch.object(network, "build", functools.partial(network.build, plain=True)):

@@ -1,16 +1,21 @@
 """The scores, and how they are summed up."""
 
+import json
 import math
+from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 from stages import evaluate
+from tests.conftest import TRAINED
 from workflow.base.errors import InputError
 from workflow.base.files import features_folder, write_json
 from workflow.base.reviews import Reviews, load_vectors, save_reviews
-from workflow.evaluation.scores import classification_scores
+from workflow.evaluation.results import read_correct
+from workflow.evaluation.scores import classification_scores, mean_and_std
 
 
 def test_scores_of_a_small_example():
@@ -40,6 +45,13 @@ def test_scores_are_defined_where_all_labels_are_the_same():
     assert math.isnan(scores["roc_auc"])
 
 
+def test_several_seeds_are_summed_up_with_their_deviation():
+    """Of 1, 2 and 3 the standard deviation is 1; one seed has none."""
+    assert mean_and_std([0.1, 0.2, 0.3]) == "0.2000 ± 0.1000"
+    assert mean_and_std([1, 2, 3], ".1f") == "2.0 ± 1.0"
+    assert mean_and_std([0.25]) == "0.2500"
+
+
 def test_accuracy_is_that_of_the_epoch_whose_weights_were_kept():
     history = pd.DataFrame(
         [
@@ -59,6 +71,44 @@ def test_accuracy_is_that_of_the_epoch_whose_weights_were_kept():
     }
 
 
+def test_a_refitted_network_never_scores_the_reviews_that_validate(repository: Path):
+    """It was trained on them: what counts is what the first fit had said before."""
+    predicted = {
+        place: np.load(repository / f"{place}/candidate/validation.npy")
+        for place in ("models", "data/predictions")
+    }
+    np.testing.assert_array_equal(predicted["models"], predicted["data/predictions"])
+
+
+def test_the_bits_the_scores_and_the_probabilities_agree(repository: Path):
+    for variant in TRAINED:
+        folder = repository / "data/predictions" / variant
+        scores, correct = pd.read_csv(folder / "scores.csv"), read_correct(folder / "correct.npz")
+        assert scores["seed"].tolist() == correct.seeds.tolist() == [1, 2, 3]
+        for split, stored, part in (("validation", "training", slice(24)), ("test", "test", ...)):
+            labels = np.load(repository / f"data/multi_hot/{stored}_labels.npy")[part]
+            right = (np.load(folder / f"{split}.npy") > 0.5) == labels
+            np.testing.assert_array_equal(correct.of[split], right)
+            np.testing.assert_allclose(scores[f"{split}_accuracy"], right.mean(axis=1), atol=1e-6)
+        mean = np.load(folder / "test.npy").mean(axis=0)
+        facts = json.loads((folder / "facts.json").read_text())
+        assert facts["test_accuracy_of_average"] == ((mean > 0.5) == labels).mean()
+
+
+def test_each_seed_is_scored_with_its_own_network(repository: Path, tmp_path: Path):
+    vectors = load_vectors(repository / "data/multi_hot", "test")
+    matrix = np.zeros((len(vectors), 50), np.float32)
+    matrix[np.repeat(np.arange(len(vectors)), np.diff(vectors.offsets)), vectors.values] = 1
+    folder = repository / "data/predictions/single"
+    losses = pd.read_csv(folder / "scores.csv")["test_loss"]
+    for number, predicted in enumerate(np.load(folder / "test.npy")):
+        model = keras.models.load_model(repository / f"models/single/seed-{number + 1}.keras")
+        expected = model(matrix)[:, 0]
+        np.testing.assert_allclose(predicted, expected, rtol=1e-4)
+        loss = ((expected - vectors.labels) ** 2).numpy().mean()  # mean_squared_error
+        assert losses[number] == pytest.approx(loss, rel=1e-4)
+
+
 def test_damaged_arrays_are_named(workspace):
     multi_hot = features_folder("multi_hot")
     multi_hot.mkdir(parents=True)
@@ -68,8 +118,8 @@ def test_damaged_arrays_are_named(workspace):
     facts = {"source": "keras", "sha256": "", "vocabulary": 1, "columns": 5, "weighted": False}
     sizes = {"train_reviews": 1, "validation_reviews": 1, "test_reviews": 1}
     write_json(multi_hot / "facts.json", facts | sizes)
-    with pytest.raises(InputError, match="data/multi_hot: the test arrays are damaged; `dvc repro"):
+    with pytest.raises(InputError, match="data/multi_hot: the test arrays are damaged; run"):
         load_vectors(multi_hot, "test")
     (multi_hot / "test_labels.npy").write_bytes(b"\x93NUMPY")
-    with pytest.raises(InputError, match=r"data/multi_hot: .*; `dvc repro` makes it anew"):
+    with pytest.raises(InputError, match=r"data/multi_hot: .*; run `dvc repro` to regenerate it"):
         load_vectors(multi_hot, "test")

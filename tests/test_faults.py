@@ -18,8 +18,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from tests.conftest import (
+    PATIENCE,
     STAGES,
-    TRAINED,
     attempt,
     call,
     command,
@@ -31,9 +31,6 @@ from tests.conftest import (
 )
 from workflow.base.errors import InputError
 from workflow.base.files import atomic_folder
-
-BOUND = 60  # seconds; everything here takes a few
-
 
 # --- kills ----------------------------------------------------------------------------------------
 
@@ -87,12 +84,10 @@ def running(
         start_new_session=True,
     ) as process:
         try:
-            dvc, deadline = psutil.Process(process.pid), time.monotonic() + BOUND
-            found: list[psutil.Process] = []
+            dvc, found = psutil.Process(process.pid), []
             while not any("-m" in p.cmdline() for p in found):
                 found = stage_processes(dvc)
                 assert process.poll() is None, process.communicate()[0]
-                assert time.monotonic() < deadline
                 time.sleep(0.005)
             yield process, found
         finally:
@@ -102,13 +97,12 @@ def running(
 
 
 def all_end(processes: list[psutil.Process]) -> bool:
-    """Whether they end in time; the first process of the system may leave zombies of them."""
-    deadline = time.monotonic() + BOUND
-    while any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+    """Wait until they have; the first process of the system may leave zombies of them."""
+
+    def ended() -> bool:
+        return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+
+    return bool(wait_for(ended))
 
 
 @pytest.mark.faults
@@ -129,7 +123,7 @@ def test_a_killed_stage_is_no_result(
                     time.sleep(seconds)
                     with suppress(psutil.NoSuchProcess):  # it was faster
                         (found[-1] if target == "stage" else process).send_signal(number)
-                    output, _ = process.communicate(timeout=BOUND)
+                    output, _ = process.communicate(timeout=PATIENCE)
                     assert all_end(found)
                 assert stage in recorded(copy) or process.returncode != 0, output
                 if target == "dvc" and not is_whole(recorded(copy), whole, stage):
@@ -142,16 +136,18 @@ def test_a_killed_stage_is_no_result(
 
 
 @pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])  # one may wait for Python, one not
-@pytest.mark.parametrize("seconds", [0, 8])  # it imports, it trains
+@pytest.mark.parametrize("moment", ["imports", "trains"])
 def test_no_training_outlives_its_dvc(
-    shell: str, seconds: int, copy: Path, mirror: Path, home: Path
+    shell: str, moment: str, copy: Path, mirror: Path, home: Path
 ):
     edit_params(copy, train__seeds=1, model__epochs=10_000, model__patience=None)
     with running(copy, mirror, home, "train@candidate", SHELL=shell) as (process, found):
-        time.sleep(seconds)
+        if moment == "trains":
+            assert process.stdout is not None
+            assert any("at most 10000 epochs" in line for line in process.stdout)
         process.kill()
         assert all_end(found)
-    assert not (copy / "models/candidate").exists()
+    assert not list(copy.glob("models/candidate/*.keras"))
 
 
 # --- disks ----------------------------------------------------------------------------------------
@@ -206,18 +202,13 @@ def test_a_full_disk_is_one_sentence(
         shutil.copytree(repository, folder, dirs_exist_ok=True)
         inside.chdir(folder)
         before = results(folder)
-        if stage == "plot":  # as DVC does it; a figure takes no more room than it did
-            shutil.rmtree(folder / "plots/figures")
+        shutil.rmtree(folder / "plots/figures")  # as DVC does it; a figure takes as much as before
         full = fill(folder)
-        sentence = refusal(f"stages.{name}", *arguments)
-        assert "No space left on device: make room" in sentence
-        if stage != "plot":
-            assert results(folder) == before  # what was there before is still there, and whole
+        assert "No space left on device: free disk space" in refusal(f"stages.{name}", *arguments)
         full.unlink()
         call(f"stages.{name}", *arguments)
-        for variant in TRAINED if stage == "plot" else []:
-            call("stages.curves", variant)
-        assert results(folder) == before
+        after = results(folder)
+        assert [path for path in after if after[path] != before[path]] == []
         inside.undo()
 
 
@@ -235,37 +226,33 @@ def test_a_disk_that_is_mounted_where_results_go_loses_nothing(tmp_path: Path):
         assert [path.name for path in folder.iterdir()] == ["old"]
 
 
-@pytest.mark.parametrize("fault", ["full", "read-only"])
 def test_a_cache_that_takes_nothing_is_one_sentence(
-    fault: str, copy: Path, repository: Path, tmp_path: Path, mirror: Path, home: Path
+    copy: Path, repository: Path, tmp_path: Path, mirror: Path, home: Path
 ):
     cache, line = tmp_path / "cache", "dvc repro --force --single-item vectorize@multi_hot"
     cache.mkdir()
     command(copy, mirror, home, "dvc cache dir --local", str(cache))
-    if fault == "full":
-        with small_disk(cache, "200k"):
-            fill(cache)
-            failed = attempt(copy, mirror, home, line)
-        assert "No space left on device" in one_sentence(failed)
-    else:
-        cache.chmod(0o555)
-        failed = attempt(copy, mirror, home, bound_by_permissions(line))
-        assert "Permission denied" in one_sentence(failed)
-        cache.chmod(0o755)
+    with small_disk(cache, "200k"):
+        fill(cache)
+        full = attempt(copy, mirror, home, line)
+    assert "No space left on device" in one_sentence(full)
+    cache.chmod(0o555)
+    read_only = attempt(copy, mirror, home, bound_by_permissions(line))
+    cache.chmod(0o755)
+    assert "Permission denied" in one_sentence(read_only)
     command(copy, mirror, home, "dvc repro --single-item vectorize@multi_hot")
     command(copy, mirror, home, "python -m commands.verify")
     assert outcome(copy) == outcome(repository)
 
 
 def test_a_folder_without_write_access_is_one_sentence(copy: Path, mirror: Path, home: Path):
-    (copy / "data").chmod(0o555)
-    failed = attempt(
-        copy, mirror, home, bound_by_permissions("python -m stages.vectorize multi_hot")
-    )
-    (copy / "data").chmod(0o755)
-    assert "Permission denied: 'data/.multi_hot.partial': make room or give access" in one_sentence(
-        failed
-    )
+    folder, line = copy / "data/multi_hot", "python -m stages.vectorize multi_hot"
+    folder.chmod(0o555)
+    failed = attempt(copy, mirror, home, bound_by_permissions(line))
+    folder.chmod(0o755)
+    sentence = one_sentence(failed)
+    assert "Permission denied: " in sentence
+    assert sentence.endswith("': free disk space or grant access, then try again")
 
 
 # --- DVC ------------------------------------------------------------------------------------------
@@ -275,7 +262,7 @@ def test_two_runs_at_once_spoil_nothing(copy: Path, repository: Path, mirror: Pa
     forget(copy, "vectorize@multi_hot")
     with running(copy, mirror, home, "vectorize@multi_hot") as (first, _):
         second = attempt(copy, mirror, home, "dvc repro --single-item vectorize@multi_hot")
-        output, _ = first.communicate(timeout=BOUND)
+        output, _ = first.communicate(timeout=PATIENCE)
     assert first.returncode == 0, output
     assert second.returncode == 0 or "blocked by" in second.stderr or "lock" in second.stderr
     assert stages_run(command(copy, mirror, home, "dvc repro")) == []
@@ -337,20 +324,20 @@ def inside(folder: Path) -> list[psutil.Process]:
 
 
 def wait_for(what: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + BOUND
+    deadline = time.monotonic() + PATIENCE
     while not (value := what()):
         assert time.monotonic() < deadline
         time.sleep(0.2)
     return value
 
 
-def test_an_array_damaged_between_stages_is_made_anew(
+def test_an_array_damaged_between_stages_is_regenerated(
     copy: Path, repository: Path, mirror: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ):
     np.save(copy / "data/multi_hot/training_values.npy", np.zeros(3, np.uint8))
     monkeypatch.chdir(copy)
     sentence = refusal("stages.train", "single")
-    assert "the training arrays are damaged; `dvc repro` makes it anew" in sentence
+    assert "the training arrays are damaged; run `dvc repro` to regenerate it" in sentence
     command(copy, mirror, home, "dvc repro")
     assert outcome(copy) == outcome(repository)
 

@@ -1,73 +1,132 @@
 """Who uses whom: what dvc.yaml says of the code of each stage, and what may import what."""
 
+import importlib
 import json
 import subprocess
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+import grimp
 import pytest
 from ruamel.yaml import YAML
 
-from tests.conftest import PROJECT, TRAINED, attempt, command
+from tests.conftest import PROJECT, Dvc, attempt, call, command, results
+from workflow.base.schema import Block
+from workflow.params import Params
 
 PIPELINE = YAML(typ="safe").load(PROJECT / "dvc.yaml")["stages"]
+DEPS = {name: stage.get("do", stage)["deps"] for name, stage in PIPELINE.items()}
+SCHEMAS = {str(path.relative_to(PROJECT)) for path in PROJECT.glob("workflow/*/params.py")}
 NETWORKS = ("train", "evaluate")  # the stages that need TensorFlow, which takes seconds to import
-
-# Runs the stages that need no network, in a repository with results, and then imports the others.
-# What is not of the project is imported once.
-LOADED = """
-import importlib, json, sys
-from pathlib import Path
-
-stages, here, loaded = json.loads(sys.argv[1]), Path.cwd(), {}
-for name, arguments in stages.items():
-    for module in [m for m in sys.modules if m.split(".")[0] in ("stages", "workflow")]:
-        del sys.modules[module]
-    stage = importlib.import_module(f"stages.{name}")
-    if arguments is not None:
-        sys.argv[1:] = arguments
-        stage.main()
-    files = [Path(module.__file__) for module in list(sys.modules.values())
-             if getattr(module, "__file__", None)]
-    loaded[name] = {
-        "files": sorted(str(f.relative_to(here)) for f in files if f.is_relative_to(here)),
-        "tensorflow": bool({"tensorflow", "keras"} & set(sys.modules)),
-    }
-Path("loaded.json").write_text(json.dumps(loaded))
-"""
 
 
 @pytest.fixture(scope="module")
-def loaded(
-    repository: Path, mirror: Path, home: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Any:
-    """For each stage the files of the project that it loads, and whether TensorFlow is loaded."""
-    folder = tmp_path_factory.mktemp("loaded") / "a copy"
-    command(repository, mirror, home, "cp -r", str(repository), str(folder))
-    arguments = {"vectorize": ["multi_hot"], "curves": TRAINED[:1]}
-    stages = {name: arguments.get(name, []) for name in PIPELINE if name not in NETWORKS}
-    listed = json.dumps(stages | dict.fromkeys(NETWORKS))
-    command(folder, mirror, home, "python -c", LOADED, listed)
-    return json.loads((folder / "loaded.json").read_text())
+def imports() -> grimp.ImportGraph:
+    """Every import of the code, within functions too."""
+    return grimp.build_graph("stages", "workflow", include_external_packages=True)
+
+
+def is_within(path: str, folders: list[str]) -> bool:
+    return any(Path(path).is_relative_to(folder) for folder in folders)
 
 
 @pytest.mark.parametrize("stage", PIPELINE)
-def test_the_code_that_a_stage_depends_on_is_what_it_loads(stage: str, loaded: Any):
-    definition = PIPELINE[stage].get("do", PIPELINE[stage])
-    listed = {path for path in definition["deps"] if path.endswith(".py")}
-    needed = set(loaded[stage]["files"])
-    changes = [f"add {path}" for path in sorted(needed - listed)]
-    changes += [f"remove {path}" for path in sorted(listed - needed)]
-    assert not changes, f"dvc.yaml, deps of {stage}: {', '.join(changes)}"
+def test_a_stage_depends_on_the_code_that_it_uses(stage: str, imports: grimp.ImportGraph):
+    """Apart from the schemas of others, which a test below is about."""
+    used = {f"stages/{stage}.py"}
+    for module in imports.find_upstream_modules(f"stages.{stage}"):
+        path = PROJECT / module.replace(".", "/")
+        if path.with_suffix(".py").exists():
+            used.add(str(path.with_suffix(".py").relative_to(PROJECT)))
+        elif path.is_dir():
+            used.add(str((path / "__init__.py").relative_to(PROJECT)))
+    listed = [dep for dep in DEPS[stage] if dep.startswith(("stages/", "workflow/"))]
+    missing = {path for path in used - SCHEMAS if not is_within(path, listed)}
+    superfluous = {dep for dep in listed if not any(is_within(path, [dep]) for path in used)}
+    assert (missing, superfluous) == (set(), set())
 
 
 @pytest.mark.parametrize("stage", PIPELINE)
-def test_only_stages_that_run_a_network_import_tensorflow(stage: str, loaded: Any):
-    assert loaded[stage]["tensorflow"] == (stage in NETWORKS)
+def test_only_stages_that_run_a_network_import_tensorflow(stage: str, imports: grimp.ImportGraph):
+    upstream = imports.find_upstream_modules(f"stages.{stage}")
+    assert bool({"tensorflow", "keras"} & upstream) == (stage in NETWORKS)
 
 
-def test_no_layer_imports_one_above_it():
-    """What [tool.importlinter] in pyproject.toml says."""
+def test_a_change_of_code_makes_only_those_stages_stale_that_it_may_concern(copy: Path, dvc: Dvc):
+    for path, old, new in (
+        ("../stages/plot.py", '"""', '"""Another docstring. '),
+        ("text/own_reviews.py", '"""', '"""Another docstring. '),
+        ("evaluation/scores.py", "{deviation}", "({deviation})"),
+        ("evaluation/scores.py", '"f1":', '"twice_f1": 2 * float(f1), "f1":'),
+        ("charts/style.py", "#009E73", "#009E74"),
+        ("serving/predictor.py", '"""', '"""Another docstring. '),
+        ("report/comparison.py", '"""', '"""Another docstring. '),
+    ):
+        file = copy / "workflow" / path
+        assert old in file.read_text()
+        file.write_text(file.read_text().replace(old, new, 1))
+    changed = {
+        stage: set(kinds[0]["changed deps"])
+        for stage, kinds in json.loads(dvc("status --json")).items()
+    }
+    evaluation, charts = "workflow/evaluation", "workflow/charts"
+    assert changed == {
+        "download": {"workflow/text"},
+        "evaluate@single": {evaluation},
+        "evaluate@candidate": {evaluation},
+        "compare": {evaluation},
+        "curves@single": {evaluation, charts},
+        "curves@candidate": {evaluation, charts},
+        "plot": {evaluation, charts, "stages/plot.py"},
+    }
+
+
+@contextmanager
+def other_defaults(schemas: set[str]) -> Iterator[None]:
+    """Every default in these modules is another value."""
+    modules = [importlib.import_module(path[:-3].replace("/", ".")) for path in sorted(schemas)]
+    blocks = [
+        block
+        for module in modules
+        for block in vars(module).values()
+        if isinstance(block, type) and issubclass(block, Block) and block is not Block
+    ]
+    fields = [field for block in blocks for field in block.model_fields.values()]
+    optional = [field for field in fields if not field.is_required()]
+    before = [field.default for field in optional]
+    try:
+        for field in optional:
+            field.default = not field.default if isinstance(field.default, bool) else 1
+        for block in (*blocks, Params):
+            block.model_rebuild(force=True)
+        yield
+    finally:
+        for field, default in zip(optional, before, strict=True):
+            field.default = default
+        for block in (*blocks, Params):
+            block.model_rebuild(force=True)
+
+
+@pytest.mark.parametrize("stage", [stage for stage in PIPELINE if stage not in NETWORKS])
+def test_no_default_of_a_schema_that_a_stage_does_not_depend_on_changes_its_output(
+    stage: str, copy: Path, repository: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(copy)
+    monkeypatch.setenv("IMDB_MIRROR", str(mirror))
+    items = {"vectorize": ["multi_hot"], "curves": ["single"]}
+    with other_defaults({path for path in SCHEMAS if not is_within(path, DEPS[stage])}):
+        call(f"stages.{stage}", *items.get(stage, []))
+    assert results(copy) == results(repository)
+
+
+def test_every_module_stands_in_a_contract_and_none_imports_one_above_it():
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    packages = {path.parent.name for path in PROJECT.glob("*/__init__.py")} - {"tests"}
+    assert set(settings["root_packages"]) == packages
+    (workflow,) = [of for of in settings["contracts"] if of.get("containers") == ["workflow"]]
+    assert workflow["exhaustive"]
     result = subprocess.run(
         ["lint-imports", "--no-cache"], cwd=PROJECT, capture_output=True, text=True, check=False
     )

@@ -15,6 +15,19 @@ from workflow.base.errors import InputError
 from workflow.model.params import ACTIVATIONS, LOSSES, OPTIMIZERS
 from workflow.params import load_params
 
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A copy of the committed file."""
+    return Path(shutil.copy(PROJECT / "params.yaml", tmp_path))
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(InputError) as error:
+        load_params(path)
+    return str(error.value)
+
+
 CANDIDATE = {"recipe": "model", "features": "multi_hot"}
 MINE = CANDIDATE | {"recipe": "baselines.mine"}
 
@@ -30,7 +43,7 @@ def test_the_committed_parameters_are_valid():
         ("model__dropout", 1.5, "model.dropout: 1.5 is not allowed: input should be less than 1"),
         ("model__dropout", float("nan"), "model.dropout: nan is not allowed"),
         ("model__dropout", "0.5", "model.dropout: '0.5' is not allowed: input should be a valid n"),
-        ("model__dropuot", 0.5, "model: unknown key dropuot (0.5); the keys are layers, units,"),
+        ("model__dropuot", 0.5, "model.dropuot: unknown key (0.5); expected one of layers, units,"),
         ("model__epochs", 0, "model.epochs: 0 is not allowed: input should be greater than or equ"),
         ("model__epochs", True, "model.epochs: True is not allowed"),
         ("model__units", 2.5, "model.units: 2.5 is not allowed"),
@@ -38,19 +51,19 @@ def test_the_committed_parameters_are_valid():
         (
             "model__optimizer",
             "adamm",
-            "model.optimizer: 'adamm' is not allowed: Keras knows adadel",
+            "model.optimizer: 'adamm' is not allowed: expected one of ad",
         ),
-        ("model__loss", "accuracy", "model.loss: 'accuracy' is not allowed: Keras knows BCE,"),
+        ("model__loss", "accuracy", "model.loss: 'accuracy' is not allowed: expected one of BCE,"),
         (
             "model__activation",
             "rellu",
-            "model.activation: 'rellu' is not allowed: Keras knows celu",
+            "model.activation: 'rellu' is not allowed: expected one of ",
         ),
         ("data__validation", 1.0, "data.validation: 1.0 is not allowed: input should be less than"),
         (
             "data__sources",
             ["kaggle"],
-            "data.sources.0: 'kaggle' is not allowed: input should be 'k",
+            "data.sources.0: 'kaggle' is not allowed: expected one of ker",
         ),
         ("data__sources", [], "data.sources: [] is not allowed"),
         ("features__multi_hot__num_words", -1, "features.multi_hot.num_words: -1 is not allowed"),
@@ -58,23 +71,59 @@ def test_the_committed_parameters_are_valid():
         ("features__ngrams__max_n", 20, "features.ngrams.max_n: 20 is not allowed"),
         ("features__ngrams__max_columns", 0, "features.ngrams.max_columns: 0 is not allowed"),
         ("train__seeds", 0, "train.seeds: 0 is not allowed"),
-        ("typo", 1, "unknown key typo (1); the keys are data, features, train, variants, compa"),
-        ("variants__mine", MINE, "variants.mine.recipe: 'baselines.mine' is no recipe in this fi"),
+        ("typo", 1, "typo: unknown key (1); expected one of data, features, train, variants, co"),
+        ("variants__mine", MINE, "variants.mine.recipe: 'baselines.mine' is not a recipe in th"),
         ("variants__mine", "model", "variants.mine: 'model' is not allowed"),
         ("variants__mine", {"recipe": "model"}, "variants.mine.features: missing"),
         ("variants__single__features", "bag", "variants.single.features: 'bag' is not allowed"),
         ("compare__min_effect", -0.1, "compare.min_effect: -0.1 is not allowed"),
-        ("compare__reference", "best", "compare.reference: 'best' is not a variant; there are"),
+        (
+            "compare__reference",
+            "best",
+            "compare.reference: 'best' is not a variant; expected one of ",
+        ),
         ("variants__data", CANDIDATE, "variants.data: the metrics use this name"),
         ("variants", {"../x": CANDIDATE}, "variants.../x.[key]: '../x' is not allowed"),
     ],
 )
-def test_what_is_wrong_is_named(workspace, key: str, value: Any, answer: str):
-    edit_params(workspace, **{key: value})
-    with pytest.raises(InputError) as error:
-        load_params()
-    assert str(error.value).removeprefix("params.yaml: ").casefold().startswith(answer.casefold())
-    assert "\n" not in str(error.value)
+def test_what_is_wrong_is_named(path: Path, key: str, value: Any, answer: str):
+    edit_params(path.parent, **{key: value})
+    assert answer.casefold() in refusal(path).removeprefix(f"{path}: ").casefold()
+    assert "\n" not in refusal(path)
+
+
+def test_every_mistake_gets_its_line(path: Path):
+    edit_params(path.parent, model__dropout=2.0, model__dropuot=0.5, model__unit=1, train__seeds=-1)
+    assert [line.split(": ")[1] for line in refusal(path).splitlines()] == [
+        "train.seeds",
+        "model.dropout",
+        "model.dropuot",
+        "model.unit",
+    ]
+
+
+def test_an_old_name_is_answered_by_the_new_one(path: Path):
+    edit_params(
+        path.parent,
+        data__csv__tokens="ascii",
+        features__ngrams__largest_n=3,
+        features__ngrams__fewest_reviews=2,
+        features__ngrams__most_columns=None,
+        features__ngrams__weights={},
+        compare__smallest=0.002,
+        model__naive_bayes=True,
+        model__lazy=True,
+    )
+    assert [line.split(": ", 1)[1] for line in refusal(path).splitlines()] == [
+        "data.csv.tokens: this key is now called tokenizer",
+        "features.ngrams.largest_n: this key is now called max_n",
+        "features.ngrams.fewest_reviews: this key is now called min_reviews",
+        "features.ngrams.most_columns: this key is now called max_columns",
+        "features.ngrams.weights: this key is now called position_weights",
+        "compare.smallest: this key is now called min_effect",
+        "model.naive_bayes: this key is now called naive_bayes_scaling",
+        "model.lazy: this key is now called sparse_updates",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -85,29 +134,16 @@ def test_what_is_wrong_is_named(workspace, key: str, value: Any, answer: str):
         pytest.param(b"data: [", id="not YAML"),
         pytest.param(b"data: 1\ndata: 2", id="a key twice"),
         pytest.param(b"data: \xff\xfe", id="not UTF-8"),
-        pytest.param(b"[" * 100_000, id="nested too deep"),
-        pytest.param(None, id="no file"),
     ],
 )
-def test_a_file_that_is_no_mapping_gets_one_line(workspace, content: bytes | None):
-    path = workspace / "params.yaml"
-    if content is None:
-        path.unlink()
-    else:
-        path.write_bytes(content)
-    with pytest.raises(InputError, match=r"^params\.yaml") as error:
-        load_params()
-    assert "\n" not in str(error.value)
+def test_a_file_that_is_no_mapping_gets_one_line(path: Path, content: bytes):
+    path.write_bytes(content)
+    assert refusal(path).startswith(str(path))
+    assert "\n" not in refusal(path)
 
 
-def test_every_mistake_gets_its_line(workspace):
-    edit_params(workspace, model__dropout=2.0, train__seeds=-1)
-    with pytest.raises(InputError) as error:
-        load_params()
-    assert [line.strip().split(":")[1] for line in str(error.value).splitlines()] == [
-        " train.seeds",
-        " model.dropout",
-    ]
+def test_without_the_file_one_is_in_the_wrong_folder(tmp_path: Path):
+    assert "run stages and commands in the project's folder" in refusal(tmp_path / "params.yaml")
 
 
 @pytest.mark.parametrize(
@@ -153,9 +189,8 @@ def test_the_names_are_those_of_keras():
         ("data.csv.path", "my reviews.csv"),
     ],
 )
-def test_an_experiment_changes_one_line_of_the_committed_file(key: str, value: Any, tmp_path: Path):
+def test_an_experiment_changes_one_line_of_the_committed_file(key: str, value: Any, path: Path):
     """It is in the style that `dvc exp run -S` writes: this is the function that does."""
-    path = Path(shutil.copy(PROJECT / "params.yaml", tmp_path))
     before = path.read_text("utf-8").splitlines()
     apply_overrides(path, [f"{key}={value}"])
     after = path.read_text("utf-8").splitlines()
@@ -165,9 +200,8 @@ def test_an_experiment_changes_one_line_of_the_committed_file(key: str, value: A
 
 
 @pytest.mark.parametrize("key", ["data.sources", "data.keras.archive_sha256", "model.layers"])
-def test_an_experiment_may_empty_a_list(key: str, tmp_path: Path):
+def test_an_experiment_may_empty_a_list(key: str, path: Path):
     """A comment beside the key would stay where the list began, in its way."""
-    path = Path(shutil.copy(PROJECT / "params.yaml", tmp_path))
     apply_overrides(path, [f"{key}=[]"])
     params = YAML(typ="safe", pure=True).load(path)
     assert functools.reduce(operator.getitem, key.split("."), params) == []

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import keras
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import (
+    PATIENCE,
     PER_VARIANT,
     Dvc,
     Experiment,
@@ -27,7 +27,6 @@ from tests.conftest import (
 
 def test_nothing_runs_a_second_time(dvc: Dvc):
     assert stages_run(dvc("repro")) == []
-    assert stages_run(dvc("repro --allow-missing --dry")) == []
 
 
 def test_results_are_what_is_documented(repository: Path):
@@ -103,12 +102,6 @@ def test_a_new_variant_is_trained_alone(copy: Path, dvc: Dvc, monkeypatch: pytes
     assert metrics["mine"]["test_accuracy"] == metrics["single"]["test_accuracy"]
 
 
-def test_another_figure_style_trains_nothing(copy: Path, dvc: Dvc):
-    with (copy / "stages/plot.py").open("a") as file:
-        file.write("# changed\n")
-    assert stages_run(dvc("repro")) == ["plot"]
-
-
 def test_a_lock_that_is_not_current_is_noticed_without_data(
     copy: Path, mirror: Path, home: Path, tmp_path: Path, dvc: Dvc
 ):
@@ -141,17 +134,18 @@ def test_an_interrupted_training_is_no_result(copy: Path, mirror: Path, home: Pa
     ) as process:
         assert process.stdout is not None
         output = ""
-        while "stages.train candidate" not in output:
-            output += process.stdout.readline()
-        time.sleep(8)  # it trains by now
+        while "at most 10000 epochs" not in output:  # it trains by then
+            line = process.stdout.readline()
+            assert line, output
+            output += line
         os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does
         try:
-            output += process.communicate(timeout=60)[0]
+            output += process.communicate(timeout=PATIENCE)[0]
         finally:
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode != 0
     assert "Traceback" not in output
-    assert not (copy / "models/candidate").exists()
+    assert not list(copy.glob("models/candidate/*.keras"))
     command(copy, mirror, home, "git checkout --quiet params.yaml dvc.lock")
     assert stages_run(dvc("repro")) == []

@@ -7,7 +7,6 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
-from unittest import mock
 
 import keras
 import numpy as np
@@ -128,7 +127,49 @@ def test_loss_and_gradients_are_those_of_a_dense_layer(penalties: dict[str, floa
         np.testing.assert_allclose(ours, keras_models, rtol=1e-5, atol=1e-7)
 
 
-def test_steps_of_adam_are_kerass():
+@pytest.mark.parametrize("layers", [[], [Layer()], [Layer(kernel_l1=0.0), Layer()]], ids=len)
+def test_every_hidden_layer_is_penalized_and_without_any_the_output(layers: list[Layer]):
+    """As Keras has it: of the kernel, and of the outputs of a review, averaged over the batch."""
+    penalties = {"kernel_l1": 0.1, "kernel_l2": 0.2, "activity_l1": 0.3, "activity_l2": 0.4}
+    model = network.build(make_recipe(**penalties, layers=layers), NUM_WORDS, seed=1)
+    outputs, expected = tf.constant(dense(make_reviews())), 0.0
+    for number, layer in enumerate(model.layers):
+        outputs = layer(outputs)
+        if number < max(len(layers), 1):
+            l1 = 0.0 if len(layers) == 2 and number == 0 else 0.1
+            kernel = layer.kernel.numpy()
+            expected += l1 * abs(kernel).sum() + 0.2 * (kernel**2).sum()
+            expected += (0.3 * abs(outputs.numpy()) + 0.4 * outputs.numpy() ** 2).sum() / 50
+    model(dense(make_reviews()))
+    assert float(sum(model.losses)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_saved_network_has_no_penalty_on_a_kernel_with_the_scale_inside():
+    recipe = make_recipe(naive_bayes_scaling=True, kernel_l2=0.5, layers=[Layer(), Layer()])
+    scale = np.full(NUM_WORDS, 0.1, np.float32)
+    for model, penalized in (
+        (network.build(recipe, NUM_WORDS, 1, scale), (0, 1)),
+        (network.build(recipe, NUM_WORDS, 1, plain=True), (1,)),
+    ):
+        squares = [(model.layers[number].kernel.numpy() ** 2).sum() for number in penalized]
+        assert float(sum(model.losses)) == pytest.approx(0.5 * sum(squares), rel=1e-5)
+
+
+def test_a_prediction_takes_every_batch_and_the_loss_is_the_mean_over_the_reviews():
+    reviews = make_reviews(2 * network.EVALUATION_BATCH + 76)
+    recipe = make_recipe(loss="mean_squared_error", kernel_l2=0.1)
+    model = network.build(recipe, NUM_WORDS, seed=1)
+    batches = network.batches(reviews, NUM_WORDS, network.EVALUATION_BATCH)
+    probabilities, loss = network.predict(model, batches)()
+    kernel, bias, output_kernel, output_bias = model.get_weights()
+    hidden = np.tanh(dense(reviews) @ kernel + bias)
+    expected = 1 / (1 + np.exp(-(hidden @ output_kernel + output_bias).ravel()))
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-5)
+    squared = ((expected - reviews.labels) ** 2).mean()
+    assert loss == pytest.approx(squared + 0.1 * (kernel**2).sum(), rel=1e-5)
+
+
+def test_steps_of_adam_are_those_of_keras():
     recipe, reviews = make_recipe(learning_rate=0.01), make_reviews()
     ours, keras_models = (network.build(recipe, NUM_WORDS, seed=1, plain=p) for p in (False, True))
     assert type(ours.optimizer) is sparse.FastAdam
@@ -214,26 +255,38 @@ def test_the_scale_is_the_naive_bayes_log_count_ratio():
     np.testing.assert_allclose(network.log_count_ratios(reviews, 4), expected, rtol=1e-6)
 
 
+def opposed() -> TrainingData:
+    """The words speak for the other label in the reviews that validate."""
+    data = make_data()
+    labels = data.training.labels.copy()
+    labels[: data.validation_reviews] ^= 1
+    return data._replace(training=replace(data.training, labels=labels))
+
+
 def test_the_scale_knows_the_labels_of_what_a_fit_trains_on_alone():
-    """Not those of the validation reviews; a refit, on all of them, has another scale."""
-    recipe = make_recipe(naive_bayes_scaling=True, layers=[], refit=True, epochs=1)
-    data, scales = make_data(), []
-    flipped = data.training.labels.copy()
-    flipped[: data.validation_reviews] ^= 1
-    ratios = network.log_count_ratios
+    """Not those of the validation reviews; but a refit is trained on these too."""
+    recipe = make_recipe(naive_bayes_scaling=True, layers=[], refit=True)
+    curves = []
+    for data in (make_data(), opposed()):
+        history = training.train(recipe, data, 1).history
+        curves.append(history[history["split"] == "train"].set_index("fit")["loss"])
+    assert curves[0]["first"].tolist() == curves[1]["first"].tolist()
+    assert curves[0]["refit"].tolist() != curves[1]["refit"].tolist()
 
-    def noted(reviews: Reviews, columns: int) -> Any:
-        scales.append(ratios(reviews, columns))
-        return scales[-1]
 
-    with mock.patch.object(network, "log_count_ratios", noted):
-        training.train(recipe, data, 1)
-        training.train(recipe, data._replace(training=replace(data.training, labels=flipped)), 1)
-    first, refit, first_flipped, refit_flipped = scales
-    np.testing.assert_array_equal(first, first_flipped)
-    np.testing.assert_array_equal(first, ratios(make_reviews(50), NUM_WORDS))
-    np.testing.assert_array_equal(refit, ratios(data.training, NUM_WORDS))
-    assert (refit != refit_flipped).any()
+def test_a_refit_starts_again_on_all_reviews_for_as_many_epochs_as_were_best(load):
+    """One is best here: the more is learned, the worse is the validation loss."""
+    data = opposed()
+    recipe = make_recipe(epochs=9, learning_rate=0.05, patience=2, refit=True)
+    trained = training.train(recipe, data, 1)
+    epochs = trained.history.groupby(["fit", "split"])["epoch"].max().to_dict()
+    assert epochs == {("first", "train"): 3, ("first", "validation"): 3, ("refit", "train"): 1}
+    on_all, _ = training.fit(recipe, NUM_WORDS, 1, 1, data.training, None)
+    inputs = dense(data.training.between(0, 30))
+    np.testing.assert_array_equal(load(trained.archive)(inputs), on_all(inputs))
+    # What the validation reviews say is of the network that has not seen them.
+    on_train, _ = training.fit(recipe, NUM_WORDS, 1, 1, make_reviews(50), None)
+    np.testing.assert_allclose(trained.validation, on_train(inputs)[:, 0], rtol=1e-5)
 
 
 def test_no_step_of_training_makes_the_reviews_dense():

@@ -26,7 +26,7 @@ RENAMED = {  # since version 0.2
     "fewest_reviews": "min_reviews",
     "most_columns": "max_columns",
     "weights": "position_weights",
-    "min_effect": "min_effect",
+    "smallest": "min_effect",
     "naive_bayes": "naive_bayes_scaling",
     "lazy": "sparse_updates",
 }

@@ -2,9 +2,3 @@
 
 Used by the stages curves and plot.
 """
-
-import os
-
-os.environ["MPLBACKEND"] = (
-    "agg"  # read when Matplotlib is imported; a notebook's shell sets another
-)
