@@ -40,7 +40,10 @@ def rivals(sandbox: Sandbox) -> Measured:
     set_params(folder, {f"{weights}.end": 0.0, f"{weights}.start": 0.0})
     results["unweighted"], unweighted = candidate(folder)
     run(folder, "git", "checkout", "--quiet", "params.yaml")
-    gains = {split: difference(weighted.by_split[split], unweighted.by_split[split]) for split in HELD_OUT}
+    gains = {
+        split: difference(weighted.by_split[split], unweighted.by_split[split])
+        for split in HELD_OUT
+    }
     results["gains"] = {split: [d.mean, d.low, d.high] for split, d in gains.items()}
     return results
 

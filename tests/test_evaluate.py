@@ -88,7 +88,7 @@ def test_the_bits_the_scores_and_the_probabilities_agree(repository: Path):
         for split, stored, part in (("validation", "training", slice(24)), ("test", "test", ...)):
             labels = np.load(repository / f"data/multi_hot/{stored}_labels.npy")[part]
             right = (np.load(folder / f"{split}.npy") > 0.5) == labels
-            np.testing.assert_array_equal(correct.of[split], right)
+            np.testing.assert_array_equal(correct.by_split[split], right)
             np.testing.assert_allclose(scores[f"{split}_accuracy"], right.mean(axis=1), atol=1e-6)
         mean = np.load(folder / "test.npy").mean(axis=0)
         facts = json.loads((folder / "facts.json").read_text())
