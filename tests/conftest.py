@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,15 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 PATIENCE = 600  # seconds, after which a test gives up waiting for an event
+
+
+def wait_for(event: Callable[[], Any]) -> Any:
+    """What `event` returns once that is true."""
+    deadline = time.monotonic() + PATIENCE
+    while not (value := event()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return value
 
 
 def write_archive(folder: Path, save: Callable[..., None] = np.savez, **arrays: Any) -> Path:

@@ -3,10 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from stages import train
-from tests.conftest import PATIENCE, results
+from tests.conftest import PATIENCE, results, wait_for
 from tests.test_train import make_data, make_recipe
 from workflow.base.errors import InputError
 from workflow.model import seeds
@@ -45,7 +45,7 @@ def cluster(folder: Path, code: Path, size: int = 2) -> Iterator[Cluster]:
     scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0")
     workers = [start("worker", "--nthreads", "1", "--no-nanny") for _ in range(size)]
     try:
-        wait_until(lambda: file.exists() and file.read_text() != "")
+        wait_for(lambda: file.exists() and file.read_text() != "")
         address = json.loads(file.read_text())["address"]
         with distributed.Client(address) as client:
             client.wait_for_workers(size, timeout=PATIENCE)
@@ -56,31 +56,23 @@ def cluster(folder: Path, code: Path, size: int = 2) -> Iterator[Cluster]:
             process.wait()
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_a_cluster_gives_the_same_bytes_also_when_it_loses_a_worker_and_says_when_it_is_lost(
     copy: Path, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """One cluster from its start to its end, since its processes take their time to begin."""
     shutil.rmtree(copy / "models/candidate")
-    with cluster(tmp_path, copy) as (address, (first, second, scheduler)):
+    with cluster(tmp_path, copy) as (address, (*workers, scheduler)):
         monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
         with distributed.Client(address) as client:
-            with subprocess.Popen(
-                [sys.executable, "-m", "stages.train", "candidate"],
-                cwd=copy,
-                stdout=subprocess.PIPE,
-            ) as stage:
-                wait_until(lambda: len([t for t in client.processing().values() if t]) == 2)
-                first.kill()
-                stage.communicate(timeout=PATIENCE)
-            assert stage.returncode == 0
-            assert second.poll() is None
+
+            def at_work() -> list[str]:
+                return [worker for worker, tasks in client.processing().items() if tasks]
+
+            process_of = client.run(os.getpid)
+            stage = subprocess.Popen([sys.executable, "-m", "stages.train", "candidate"], cwd=copy)
+            os.kill(process_of[wait_for(at_work)[0]], signal.SIGKILL)
+            assert stage.wait(PATIENCE) == 0
+            assert [worker.poll() for worker in workers].count(None) == 1
             assert results(copy) == results(repository)
 
             with pytest.raises(InputError, match="Keras cannot train this variant: "):
@@ -88,11 +80,11 @@ def test_a_cluster_gives_the_same_bytes_also_when_it_loses_a_worker_and_says_whe
 
             with ThreadPoolExecutor(1) as thread:
                 lost = thread.submit(train_something, epochs=10_000)
-                wait_until(lambda: any(client.processing().values()))
-                for process in (second, scheduler):
+                wait_for(at_work)
+                for process in (*workers, scheduler):
                     process.kill()
                 with pytest.raises(InputError, match="did not train all seeds"):
-                    lost.result(timeout=PATIENCE)
+                    lost.result(PATIENCE)
 
 
 def test_a_cluster_with_another_project_is_a_sentence(

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from tests.conftest import (
     refusal,
     results,
     stages_run,
+    wait_for,
 )
 from workflow.base.errors import InputError
 from workflow.base.files import atomic_folder
@@ -321,14 +322,6 @@ def inside(folder: Path) -> list[psutil.Process]:
             if Path(process.cwd()).is_relative_to(folder):
                 found.append(process)
     return found
-
-
-def wait_for(what: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while not (value := what()):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    return value
 
 
 def test_an_array_damaged_between_stages_is_regenerated(

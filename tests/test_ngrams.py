@@ -1,35 +1,39 @@
-"""Word n-grams against a direct computation, word by word."""
+"""Word n-grams: by hand, and against a direct count, word by word."""
 
 import math
-import tempfile
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from workflow.base.errors import InputError
 from workflow.base.reviews import Reviews
-from workflow.features import ngrams
-from workflow.features.ngrams import NGramVocabulary, find
-from workflow.features.params import PositionWeights
+from workflow.features.encoders import load_encoder
+from workflow.features.ngrams import MAX_COLUMNS, REVIEWS_AT_ONCE, NGramEncoder
+from workflow.features.params import NGramParams, PositionWeights
 
 NGram = tuple[int, ...]
 Lists = list[list[int]]
+Row = dict[NGram, float]
 
-# Few words, so that n-grams come again; 0 is a word that is not known.
-corpora = st.lists(st.lists(st.integers(0, 4), max_size=12), max_size=12)
-weightings = st.builds(
+FLAT = PositionWeights(end=0, end_length=1, start=0, start_length=1)
+LARGEST_WORD = (1 << 24) - 1
+CORPUS = [[1, 2, 3, 1, 2], [2, 3], [3, 1, 2], [], [4]]
+
+# Few words, so that n-grams recur; 0 is an unknown word.
+corpora = st.lists(st.lists(st.integers(0, 4), max_size=12), min_size=1, max_size=12)
+any_weights = st.builds(
     PositionWeights,
     end=st.floats(0, 3),
     end_length=st.floats(0.1, 100),
     start=st.floats(0, 3),
     start_length=st.floats(0.1, 100),
 )
-
-
-DEFAULTS = PositionWeights(end=1.0, end_length=40.0, start=0.5, start_length=20.0)
+untimed = settings(deadline=None)  # the speed of the machine is not tested
 
 
 def make(lists: Lists) -> Reviews:
@@ -38,35 +42,101 @@ def make(lists: Lists) -> Reviews:
     return Reviews(values, offsets, np.zeros(len(lists), dtype=np.uint8))
 
 
-def find_in(
-    lists: Lists, max_n: int = 3, fewest: int = 2, most: int | None = None
-) -> NGramVocabulary:
-    return find(make(lists), max_n, fewest, most)
+def fit(
+    lists: Lists,
+    max_n: int = 3,
+    min_reviews: int = 2,
+    max_columns: int | None = None,
+    weights: PositionWeights = FLAT,
+) -> NGramEncoder:
+    params = NGramParams(
+        max_n=max_n, min_reviews=min_reviews, max_columns=max_columns, position_weights=weights
+    )
+    return NGramEncoder.fit(params, make(lists))
 
 
-def decoded(vocabulary: NGramVocabulary) -> list[NGram]:
-    rows = vocabulary.words(np.arange(len(vocabulary))).tolist()
+def ngrams(encoder: NGramEncoder) -> list[NGram]:
+    """The n-gram of each column."""
+    rows = encoder.words(np.arange(encoder.columns)).tolist()
     return [tuple(word for word in row if word) for row in rows]
 
 
-def encode(
-    vocabulary: NGramVocabulary, lists: Lists, weights: PositionWeights
-) -> list[dict[int, float]]:
-    """The columns and weights of each review."""
-    rows = []
-    for block in vocabulary.encode(make(lists), weights):
+def encode(encoder: NGramEncoder, lists: Lists) -> list[Row]:
+    """The n-grams of each review and their weights."""
+    names, rows = ngrams(encoder), []
+    for block in encoder.encode(make(lists)):
         assert block.weights is not None
-        assert block.values.dtype == np.uint32
-        assert block.weights.dtype == np.float32
-        for i in range(len(block)):
-            row = block.between(i, i + 1)
-            assert row.weights is not None
-            assert (np.diff(row.values.astype(int)) > 0).all()
-            rows.append(dict(zip(row.values.tolist(), row.weights.tolist(), strict=True)))
+        for start, stop in pairwise(block.offsets):
+            columns = block.values[start:stop].tolist()
+            assert columns == sorted(set(columns))
+            weights = block.weights[start:stop].tolist()
+            row = zip(columns, weights, strict=True)
+            rows.append({names[column]: weight for column, weight in row})
     return rows
 
 
-def places(review: list[int], max_n: int) -> list[tuple[int, NGram]]:
+# --- which n-grams are columns --------------------------------------------------------------------
+
+
+def test_columns_are_the_ngrams_in_enough_reviews_shorter_ones_first():
+    assert ngrams(fit(CORPUS)) == [(1,), (2,), (3,), (1, 2), (2, 3), (3, 1), (3, 1, 2)]
+    assert ngrams(fit(CORPUS, max_n=2)) == [(1,), (2,), (3,), (1, 2), (2, 3), (3, 1)]
+    assert ngrams(fit(CORPUS, min_reviews=3)) == [(2,), (3,)]
+
+
+def test_an_ngram_counts_once_for_each_review():
+    assert ngrams(fit([[1, 2, 1, 2, 1, 2], [2]])) == [(2,)]
+
+
+def test_no_ngram_reaches_from_one_review_into_the_next():
+    assert ngrams(fit([[1], [2], [1], [2]])) == [(1,), (2,)]
+
+
+def test_no_ngram_contains_an_unknown_word():
+    assert ngrams(fit([[1, 0, 2], [1, 0, 2]])) == [(1,), (2,)]
+
+
+def test_a_limit_of_columns_keeps_the_ngrams_in_the_most_reviews_of_a_tie_the_shorter_ones():
+    assert ngrams(fit(CORPUS, max_columns=1)) == [(2,)]
+    assert ngrams(fit(CORPUS, max_columns=2)) == [(2,), (3,)]
+    assert ngrams(fit(CORPUS, max_columns=5)) == [(1,), (2,), (3,), (1, 2), (2, 3)]
+    assert ngrams(fit(CORPUS, max_columns=100)) == ngrams(fit(CORPUS))
+
+
+def test_a_limit_of_columns_finds_the_kept_words_of_a_longer_ngram():
+    lists = [[1, 9], [1, 8], [2, 3, 4], [2, 3, 4], [2, 3, 4]]
+    assert ngrams(fit(lists, min_reviews=1, max_columns=6)) == [
+        (2,), (3,), (4,), (2, 3), (3, 4), (2, 3, 4),
+    ]  # fmt: skip
+
+
+def test_labels_are_ignored():
+    reviews = make(CORPUS)
+    positive = Reviews(reviews.values, reviews.offsets, np.ones(5, np.uint8))
+    encoder = fit(CORPUS)
+    assert ngrams(NGramEncoder.fit(encoder.params, positive)) == ngrams(encoder)
+
+
+def test_reviews_are_counted_over_all_blocks():
+    lists = [[2, 6], *[[4]] * (2 * REVIEWS_AT_ONCE), [2, 6]]
+    assert ngrams(fit(lists)) == [(2,), (4,), (6,), (2, 6)]
+    assert ngrams(fit(lists, max_columns=1)) == [(4,)]
+
+
+def test_the_words_of_a_column_come_after_zeros():
+    encoder = fit(CORPUS)
+    assert encoder.words(np.array([0, 3, 6])).tolist() == [[0, 0, 1], [0, 1, 2], [3, 1, 2]]
+    assert encoder.words(np.array([5, 0])).tolist() == [[3, 1], [0, 1]]
+
+
+def direct_counts(lists: Lists, max_n: int, min_reviews: int) -> dict[NGram, int]:
+    counts = Counter(
+        ngram for review in lists for ngram in {ngram for _, ngram in occurrences(review, max_n)}
+    )
+    return {ngram: count for ngram, count in counts.items() if count >= min_reviews}
+
+
+def occurrences(review: list[int], max_n: int) -> list[tuple[int, NGram]]:
     every = [
         (i, tuple(review[i : i + n]))
         for n in range(1, max_n + 1)
@@ -75,170 +145,162 @@ def places(review: list[int], max_n: int) -> list[tuple[int, NGram]]:
     return [(i, ngram) for i, ngram in every if 0 not in ngram]
 
 
-def direct_counts(lists: Lists, max_n: int, fewest: int) -> dict[NGram, int]:
-    counts = Counter(
-        ngram for review in lists for ngram in {ngram for _, ngram in places(review, max_n)}
+@untimed
+@given(corpora, st.integers(1, 5), st.integers(1, 4), st.none() | st.integers(1, 30))
+def test_columns_are_those_of_a_direct_count(
+    lists: Lists, max_n: int, min_reviews: int, max_columns: int | None
+):
+    counts = direct_counts(lists, max_n, min_reviews)
+    assume(counts)
+    ranked = sorted(counts, key=lambda ngram: (-counts[ngram], len(ngram), ngram))
+    expected = sorted(ranked[:max_columns], key=lambda ngram: (len(ngram), ngram))
+    assert ngrams(fit(lists, max_n, min_reviews, max_columns)) == expected
+
+
+# --- what a review becomes ------------------------------------------------------------------------
+
+
+def test_a_review_becomes_its_known_ngrams():
+    assert encode(fit(CORPUS), [[3, 1, 2, 4], [4, 0, 2, 2], [], [2, 0, 3]]) == [
+        {(1,): 1, (2,): 1, (3,): 1, (1, 2): 1, (3, 1): 1, (3, 1, 2): 1},
+        {(2,): 1},
+        {},
+        {(2,): 1, (3,): 1},
+    ]
+
+
+def test_an_ngram_weighs_more_near_both_ends_of_a_review():
+    """1 + end exp(-words to the end / end_length) + start exp(-words before / start_length)."""
+    weights = PositionWeights(end=1, end_length=2, start=2, start_length=4)
+    (row,) = encode(fit(CORPUS, weights=weights), [[3, 1, 2]])
+    assert row == pytest.approx(
+        {
+            (3,): 1 + 0.367879 + 2,  # exp(-2 / 2), exp(-0 / 4)
+            (1,): 1 + 0.606531 + 2 * 0.778801,  # exp(-1 / 2), exp(-1 / 4)
+            (2,): 1 + 1 + 2 * 0.606531,  # exp(-0 / 2), exp(-2 / 4)
+            (3, 1): 1 + 0.367879 + 2,  # that of its first word
+            (1, 2): 1 + 0.606531 + 2 * 0.778801,
+            (3, 1, 2): 1 + 0.367879 + 2,
+        },
+        abs=2e-6,
     )
-    return {ngram: count for ngram, count in counts.items() if count >= fewest}
 
 
-def direct_row(
-    review: list[int], vocabulary: list[NGram], weights: PositionWeights
-) -> dict[int, float]:
-    columns = {ngram: column for column, ngram in enumerate(vocabulary)}
-    row: dict[int, float] = {}
-    for i, ngram in places(review, 5):
-        if ngram in columns:
+def test_the_position_is_that_in_the_own_review():
+    weights = PositionWeights(end=1, end_length=2, start=2, start_length=4)
+    encoder = fit(CORPUS, weights=weights)
+    (alone,) = encode(encoder, [[3, 1, 2]])
+    assert encode(encoder, [[2, 2], [], [3, 1, 2], [1]])[2] == alone
+
+
+def test_an_ngram_that_recurs_has_its_largest_weight():
+    near_start = PositionWeights(end=0, end_length=1, start=1, start_length=1)
+    near_end = PositionWeights(end=1, end_length=1, start=0, start_length=1)
+    for weights, review in [(near_start, [1, 4, 4, 1, 4]), (near_end, [4, 1, 4, 4, 1])]:
+        assert encode(fit(CORPUS, weights=weights), [review]) == [{(1,): 2}]
+
+
+def test_reviews_of_all_blocks_are_encoded_in_order_with_their_labels():
+    lists = [[2, 6], *[[4]] * (2 * REVIEWS_AT_ONCE), [6]]
+    encoder = fit(lists, min_reviews=1)
+    rows = encode(encoder, lists)
+    assert rows[0] == {(2,): 1, (6,): 1, (2, 6): 1}
+    assert rows[1:-1] == [{(4,): 1}] * (2 * REVIEWS_AT_ONCE)
+    assert rows[-1] == {(6,): 1}
+
+    labels = np.arange(len(lists), dtype=np.uint8) % 2
+    reviews = make(lists)
+    blocks = encoder.encode(Reviews(reviews.values, reviews.offsets, labels))
+    assert np.concatenate([block.labels for block in blocks]).tolist() == labels.tolist()
+
+
+def test_vectors_have_the_types_of_their_files():
+    (block,) = fit(CORPUS).encode(make(CORPUS))
+    assert block.weights is not None
+    types = [array.dtype for array in (block.values, block.offsets, block.weights)]
+    assert types == [np.uint32, np.int64, np.float32]
+
+
+def direct_row(review: list[int], known: list[NGram], weights: PositionWeights) -> Row:
+    row: Row = {}
+    for i, ngram in occurrences(review, 5):
+        if ngram in known:
             weight = (
                 1
                 + weights.end * math.exp(-(len(review) - 1 - i) / weights.end_length)
                 + weights.start * math.exp(-i / weights.start_length)
             )
-            row[columns[ngram]] = max(weight, row.get(columns[ngram], 0))
+            row[ngram] = max(weight, row.get(ngram, 0))
     return row
 
 
-@given(corpora, st.integers(1, 5), st.integers(1, 4))
-def test_the_vocabulary_is_what_enough_reviews_have(lists: Lists, max_n: int, fewest: int):
-    found = decoded(find_in(lists, max_n, fewest))
-    expected = direct_counts(lists, max_n, fewest)
-    assert found == sorted(expected, key=lambda ngram: (len(ngram), ngram))
-
-
-@given(corpora, st.integers(1, 5), st.integers(1, 3), st.integers(1, 30))
-def test_a_cap_keeps_those_in_the_most_reviews(lists: Lists, max_n: int, fewest: int, most: int):
-    counts = direct_counts(lists, max_n, fewest)
-    ranked = sorted(counts, key=lambda ngram: (-counts[ngram], len(ngram), ngram))
-    capped = find_in(lists, max_n, fewest, most)
-    assert sorted(decoded(capped)) == sorted(ranked[:most])
-    assert (np.diff(capped.keys) > 0).all()
-
-
-@given(corpora, corpora.filter(bool), st.integers(1, 4), weightings, st.none() | st.integers(1, 20))
-def test_a_row_has_the_largest_weight_of_each_ngram_of_the_text(
-    train: Lists, lists: Lists, max_n: int, weights: PositionWeights, most: int | None
+@untimed
+@given(corpora, corpora, st.integers(1, 5), any_weights, st.none() | st.integers(1, 20))
+def test_rows_are_those_of_a_direct_count(
+    training: Lists, lists: Lists, max_n: int, weights: PositionWeights, max_columns: int | None
 ):
-    vocabulary = find_in(train, max_n, 2, most)
-    for review, row in zip(lists, encode(vocabulary, lists, weights), strict=True):
-        expected = direct_row(review, decoded(vocabulary), weights)
-        assert sorted(row) == sorted(expected)
-        assert row == pytest.approx(expected, rel=1e-6)
+    assume(direct_counts(training, max_n, 2))
+    encoder = fit(training, max_n, 2, max_columns, weights)
+    for review, row in zip(lists, encode(encoder, lists), strict=True):
+        assert row == pytest.approx(direct_row(review, ngrams(encoder), weights), rel=1e-6)
 
 
-@given(corpora.filter(bool))
-def test_without_position_weights_all_are_1(lists: Lists):
-    flat = PositionWeights(end=0, end_length=1, start=0, start_length=1)
-    assert {weight for row in encode(find_in(lists), lists, flat) for weight in row.values()} <= {1}
+# --- what is stored -------------------------------------------------------------------------------
 
 
-@given(
-    corpora.filter(bool),
-    st.integers(1, 3),
-    st.integers(1, 13),
-    st.integers(1, 13),
-    st.integers(0, 6),
-    st.integers(0, 3),
-)
-def test_blocks_of_any_size_give_the_same(
-    lists: Lists, fewest: int, counted: int, encoded: int, merged: int, sampled: int
-):
-    whole = find_in(lists, 4, fewest)
-    rows = encode(whole, lists, DEFAULTS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ngrams, "COUNTED", counted)
-        patch.setattr(ngrams, "ENCODED", encoded)
-        patch.setattr(ngrams, "SAMPLED", 1 << sampled)
-        patch.setattr(ngrams, "MERGED", 1 << sampled + merged)
-        assert find_in(lists, 4, fewest).keys.tobytes() == whole.keys.tobytes()
-        assert encode(whole, lists, DEFAULTS) == rows
-
-
-@given(corpora, st.lists(st.integers(0, 4), max_size=12))
-def test_what_is_saved_comes_back_and_encodes_a_new_sentence(lists: Lists, sentence: list[int]):
-    vocabulary = find_in(lists)
-    with tempfile.TemporaryDirectory() as folder:
-        vocabulary.save(Path(folder))
-        loaded = NGramVocabulary.load(Path(folder))
-        assert isinstance(loaded.keys, np.memmap)
-        assert loaded.keys.tobytes() == vocabulary.keys.tobytes()
-        expected = encode(vocabulary, [sentence], DEFAULTS)
-        assert encode(loaded, [sentence], DEFAULTS) == expected
-        assert decoded(loaded) == decoded(vocabulary)
-
-
-GOLDEN = [[1, 2, 3, 1, 2], [2, 3], [3, 1, 2], [], [4]]
-
-
-def test_golden_vocabulary():
-    vocabulary = find_in(GOLDEN)
-    assert vocabulary.words(np.arange(7)).tolist() == [
-        [0, 0, 1], [0, 0, 2], [0, 0, 3], [0, 1, 2], [0, 2, 3], [0, 3, 1], [3, 1, 2],
-    ]  # fmt: skip
-    assert vocabulary.words(np.array([5, 0])).tolist() == [[3, 1], [0, 1]]
-
-
-def test_golden_weights():
-    """Of 1 2 3 1 2 the first word has 1 + exp(-4/2) + 2 and the last 1 + 1 + 2 exp(-4/4)."""
-    weights = PositionWeights(end=1, end_length=2, start=2, start_length=4)
-    expected = [
-        {0: 3.135335, 1: 2.780731, 2: 2.580941, 3: 3.135335, 4: 2.780731, 5: 2.580941, 6: 2.580941},
-        {1: 3.606531, 2: 3.557602, 4: 3.606531},
-        {0: 3.164132, 1: 3.213061, 2: 3.367879, 3: 3.164132, 5: 3.367879, 6: 3.367879},
-        {},
-        {},
-    ]
-    for row, right in zip(encode(find_in(GOLDEN), GOLDEN, weights), expected, strict=True):
-        assert row == pytest.approx(right, abs=1e-6)
-
-
-def test_golden_cap_keeps_the_shorter_of_a_tie():
-    assert decoded(find_in(GOLDEN, most=5)) == [(1,), (2,), (3,), (1, 2), (2, 3)]
-    assert decoded(find_in(GOLDEN, most=1)) == [(2,)]
-
-
-@pytest.mark.parametrize("lists", [[], [[]], [[], [1, 2], []], [[0, 0], [0, 0]]])
-def test_nothing_is_in_enough_reviews(lists: Lists):
-    vocabulary = find_in(lists)
-    assert len(vocabulary) == 0
-    assert encode(vocabulary, [[1, 2, 3], []], DEFAULTS) == [{}, {}]
-
-
-def test_a_word_that_is_too_large_is_refused():
-    with pytest.raises(ValueError, match="word 16,777,216 is not below 16,777,216"):
-        find_in([[1 << 24]])
-    with pytest.raises(ValueError, match="word 16,777,216"):
-        encode(find_in([[1], [1]]), [[1 << 24]], DEFAULTS)
-
-
-def test_the_largest_word_is_no_other():
-    lists = [[(1 << 24) - 1, 1], [(1 << 24) - 1, 1]]
-    assert decoded(find_in(lists)) == [(1,), ((1 << 24) - 1,), ((1 << 24) - 1, 1)]
-
-
-def test_too_many_columns_are_refused(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(ngrams, "MOST_COLUMNS", 2)
-    assert len(find_in([[1, 2], [2], [1]])) == 2
-    with pytest.raises(ValueError, match="3 n-grams are more than 2"):
-        find_in([[1, 2], [1, 2]])
-
-
-def test_so_many_columns_that_a_block_has_few_reviews(monkeypatch: pytest.MonkeyPatch):
-    vocabulary = find_in(GOLDEN)
-    assert len(vocabulary.index) == 7  # made now, of as many as there are
-    monkeypatch.setattr(NGramVocabulary, "__len__", lambda _: 1 << 30)
-    assert [len(block) for block in vocabulary.encode(make(GOLDEN), DEFAULTS)] == [2, 2, 1]
-
-
-def test_labels_are_never_looked_at():
-    reviews = make(GOLDEN)
-    positive = Reviews(reviews.values, reviews.offsets, np.ones(5, np.uint8))
-    assert find(positive, 3, 2).keys.tobytes() == find_in(GOLDEN).keys.tobytes()
+def test_a_stored_encoder_is_the_same(tmp_path: Path):
+    weights = PositionWeights(end=1, end_length=40, start=0.5, start_length=20)
+    encoder = fit(CORPUS, weights=weights)
+    encoder.save(tmp_path)
+    loaded = load_encoder(tmp_path)
+    assert isinstance(loaded, NGramEncoder)
+    assert loaded.params == encoder.params
+    assert ngrams(loaded) == ngrams(encoder)
+    assert encode(loaded, CORPUS) == encode(encoder, CORPUS)
 
 
 @pytest.mark.parametrize(
-    "keys", [np.zeros((2, 2), np.int64), np.array([2, 1]), np.array([1.0, 2.0]), np.array([-1])]
+    "keys",
+    [np.array([[1, 2]]), np.array([2, 1]), np.array([1, 1]), np.array([1.0, 2.0]), np.array([-1])],
+    ids=["a table", "descending", "twice the same", "floats", "negative"],
 )
-def test_damaged_keys_are_refused(keys, tmp_path):
+def test_damaged_keys_are_refused(keys, tmp_path: Path):
+    fit(CORPUS).save(tmp_path)
     np.save(tmp_path / "keys.npy", keys)
-    with pytest.raises(ValueError, match="damaged"):
-        NGramVocabulary.load(tmp_path)
+    with pytest.raises(InputError, match=r"keys\.npy: the keys are not ascending .*; run `dvc"):
+        load_encoder(tmp_path)
+
+
+# --- limits ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lists", [[[]], [[], [1, 2], []], [[0, 0], [0, 0]]])
+def test_no_ngram_in_enough_reviews_is_refused(lists: Lists):
+    with pytest.raises(InputError) as refused:
+        fit(lists)
+    assert str(refused.value) == (
+        "params.yaml: features.ngrams.min_reviews: 2: no n-gram occurs in so many of the "
+        f"{len(lists)} training reviews"
+    )
+
+
+def test_the_largest_possible_word_is_found():
+    lists = [[LARGEST_WORD, LARGEST_WORD], [LARGEST_WORD, LARGEST_WORD]]
+    assert ngrams(fit(lists)) == [(LARGEST_WORD,), (LARGEST_WORD, LARGEST_WORD)]
+
+
+def test_a_larger_word_is_refused():
+    message = "features.ngrams: 16,777,216 words; at most 16,777,215 are possible"
+    with pytest.raises(InputError, match=message):
+        fit([[LARGEST_WORD + 1]])
+    with pytest.raises(InputError, match=message):
+        encode(fit(CORPUS), [[LARGEST_WORD + 1]])
+
+
+def test_too_many_columns_are_refused():
+    params = fit(CORPUS).params
+    most = np.broadcast_to(np.int64(1), MAX_COLUMNS)  # takes no memory
+    assert NGramEncoder(params, most).columns == 536_870_911
+    too_many = np.broadcast_to(np.int64(1), MAX_COLUMNS + 1)
+    with pytest.raises(InputError, match=r"536,870,912 n-grams; at most 536,870,911 are possible"):
+        NGramEncoder(params, too_many)

@@ -88,7 +88,7 @@ def test_a_stage_runs_as_a_file_and_without_the_current_folder_on_pythons_path(
         assert table.read_bytes() == (repository / "metrics/scores.csv").read_bytes()
 
 
-@pytest.mark.parametrize("module", ["stages.compare", "stages.train", "commands.review"])
+@pytest.mark.parametrize("module", ["stages.compare", "stages.train"])
 def test_outside_the_project_a_stage_says_where_it_is_started(
     module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -127,7 +127,7 @@ def remote(
         for setting in server.settings:
             command(origin, mirror, home, "dvc remote modify", *setting)
         command(origin, mirror, home, "git commit --quiet --all --message Remote")
-        command(origin, mirror, home, "dvc contribution --quiet")
+        command(origin, mirror, home, "dvc push --quiet")
         yield Remote(origin, objects)
 
 
@@ -178,10 +178,10 @@ def test_a_damaged_object_is_refused(
 def test_pushing_again_mends_an_emptied_remote(
     remote: Remote, clone: Path, mirror: Path, home: Path, damaged: Path
 ):
-    command(remote.origin, mirror, home, "dvc contribution --quiet")
+    command(remote.origin, mirror, home, "dvc push --quiet")
     assert attempt(clone, mirror, home, "dvc pull").returncode != 0  # it is there, says DVC
     shutil.rmtree(remote.objects / "files")
-    command(remote.origin, mirror, home, "dvc contribution --quiet")
+    command(remote.origin, mirror, home, "dvc push --quiet")
     command(clone, mirror, home, "dvc pull --quiet")
     assert results(clone) == results(remote.origin)
 

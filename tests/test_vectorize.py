@@ -1,23 +1,27 @@
-"""Word ranks to multi-hot vectors."""
+"""The stage vectorize: word ranks to the vectors of a feature set, above all multi-hot vectors."""
 
 import re
 import tempfile
 import tracemalloc
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages import vectorize
 from tests.conftest import call, edit_params, refusal
 from workflow.base.errors import InputError
-from workflow.base.files import features_folder
+from workflow.base.files import FeatureFacts, features_folder, read_json
 from workflow.base.reviews import Reviews, load_reviews, load_vectors, save_reviews
-from workflow.features import multi_hot
+from workflow.features.encoders import load_encoder
+from workflow.features.multi_hot import REVIEWS_AT_ONCE, MultiHotEncoder, keras_indices, multi_hot
+from workflow.features.params import MultiHotParams
 
 ranked_reviews = st.lists(st.lists(st.integers(1, 300), max_size=30), min_size=1, max_size=20)
+untimed = settings(deadline=None)  # the speed of the machine is not tested
 
 
 def make(reviews: list[list[int]]) -> Reviews:
@@ -27,7 +31,24 @@ def make(reviews: list[list[int]]) -> Reviews:
 
 
 def rows(reviews: Reviews) -> list[list[int]]:
-    return [reviews.between(i, i + 1).values.tolist() for i in range(len(reviews))]
+    return [reviews.values[start:stop].tolist() for start, stop in pairwise(reviews.offsets)]
+
+
+# --- multi-hot vectors ----------------------------------------------------------------------------
+
+
+def test_a_review_begins_with_1_and_a_rare_word_becomes_2():
+    assert rows(keras_indices(make([[1, 7, 6, 1], [], [900]]), num_words=10)) == [
+        [1, 4, 2, 9, 4],
+        [1],
+        [1, 2],
+    ]
+
+
+def test_a_multi_hot_vector_has_each_index_once_in_ascending_order():
+    vectors = multi_hot(make([[6, 1, 7, 900, 1], [], [2]]), num_words=10)
+    assert rows(vectors) == [[1, 2, 4, 9], [1], [1, 5]]
+    assert vectors.weights is None
 
 
 def keras_encoding(review: list[int], num_words: int) -> list[int]:
@@ -35,44 +56,88 @@ def keras_encoding(review: list[int], num_words: int) -> list[int]:
     return [w if w < num_words else 2 for w in [1, *(rank + 3 for rank in review)]]
 
 
+@untimed
 @given(ranked_reviews, st.integers(5, 310))
-def test_encode_is_the_encoding_of_keras(reviews: list[list[int]], num_words: int):
-    encoded = rows(multi_hot.keras_indices(make(reviews), num_words))
-    assert encoded == [keras_encoding(review, num_words) for review in reviews]
-
-
-@given(ranked_reviews, st.integers(5, 310))
-def test_multi_hot_has_each_word_once_and_nothing_else(reviews: list[list[int]], num_words: int):
-    vectors = multi_hot.multi_hot(make(reviews), num_words)
-    expected = [sorted(set(keras_encoding(review, num_words))) for review in reviews]
-    assert rows(vectors) == expected
-
-
-@given(ranked_reviews)
-def test_tokens_come_back_from_the_arrays(reviews: list[list[int]]):
-    vectors = multi_hot.multi_hot(make(reviews), 304)
-    words = [[index - 3 for index in row if index > 3] for row in rows(vectors)]
-    assert words == [sorted(set(review)) for review in reviews]
+def test_multi_hot_vectors_are_the_sets_of_the_indices_of_keras(
+    reviews: list[list[int]], num_words: int
+):
+    expected = [keras_encoding(review, num_words) for review in reviews]
+    assert rows(keras_indices(make(reviews), num_words)) == expected
+    vectors = multi_hot(make(reviews), num_words)
+    assert rows(vectors) == [sorted(set(review)) for review in expected]
 
 
 @pytest.mark.parametrize(("num_words", "dtype"), [(256, "uint8"), (257, "uint16"), (70_000, "u4")])
 def test_indices_have_the_smallest_type_that_fits(num_words: int, dtype: str):
-    assert multi_hot.multi_hot(make([[1]]), num_words).values.dtype == np.dtype(dtype)
+    assert multi_hot(make([[1]]), num_words).values.dtype == np.dtype(dtype)
+
+
+def test_reviews_of_all_blocks_are_encoded_in_order_with_their_labels():
+    number = 2 * REVIEWS_AT_ONCE + 1
+    reviews = make([[1 + i % 5] for i in range(number)])
+    labels = np.arange(number, dtype=np.uint8) % 2
+    encoder = MultiHotEncoder(MultiHotParams(num_words=10))
+    blocks = list(encoder.encode(Reviews(reviews.values, reviews.offsets, labels)))
+    encoded = [row for block in blocks for row in rows(block)]
+    assert encoded == [[1, 4 + i % 5] for i in range(number)]
+    assert np.concatenate([block.labels for block in blocks]).tolist() == labels.tolist()
+
+
+def test_the_columns_of_multi_hot_vectors_are_words_but_for_the_first_four():
+    encoder = MultiHotEncoder(MultiHotParams(num_words=10))
+    assert encoder.words(np.arange(encoder.columns, dtype=np.uint8)).tolist() == [
+        [0], [0], [0], [0], [1], [2], [3], [4], [5], [6],
+    ]  # fmt: skip
+
+
+def test_vectorizing_makes_no_dense_array():
+    reviews = make([[rank] for rank in range(1, 2001)])
+    tracemalloc.start()
+    multi_hot(reviews, num_words=1_000_000)  # dense: 2 GB, a byte for each word
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000_000  # sorting takes 4 bytes for each word of the vocabulary
+
+
+# --- the stage ------------------------------------------------------------------------------------
+
+
+def test_the_stage_writes_the_vectors_of_all_reviews_and_says_how_many(workspace, capsys):
+    call("stages.download")
+    capsys.readouterr()
+    call("stages.vectorize", "multi_hot")
+    assert capsys.readouterr().out == (
+        "multi_hot: 50 columns; 36 reviews to train on, 24 to validate, 40 to test\n"
+    )
+    folder = features_folder("multi_hot")
+    for split in ("training", "test"):
+        assert rows(load_vectors(folder, split)) == rows(multi_hot(load_reviews(split), 50))
+    facts = read_json(folder / "facts.json", FeatureFacts)
+    assert (facts.train_reviews, facts.validation_reviews, facts.test_reviews) == (36, 24, 40)
+    assert facts.columns == 50
+
+
+@pytest.mark.parametrize(("name", "weighted"), [("multi_hot", False), ("ngrams", True)])
+def test_the_stored_encoder_makes_the_same_vectors(workspace, name: str, *, weighted: bool):
+    call("stages.download")
+    call("stages.vectorize", name)
+    folder = features_folder(name)
+    facts = read_json(folder / "facts.json", FeatureFacts)
+    encoder = load_encoder(folder / "encoder")
+    assert encoder.columns == facts.columns
+    stored = load_vectors(folder, "test")
+    (encoded,) = encoder.encode(load_reviews("test"))
+    assert rows(encoded) == rows(stored)
+    assert facts.weighted == weighted
+    if weighted:
+        assert encoded.weights is not None
+        assert stored.weights is not None
+        assert encoded.weights.tolist() == stored.weights.tolist()
 
 
 @pytest.mark.parametrize(("reviews", "size"), [(25_000, 10_000), (5, 2), (2, 1)])
 def test_two_in_five_validate(reviews: int, size: int):
     assert vectorize.validation_size(reviews, 0.4) == size
-
-
-def test_the_first_of_the_training_reviews_validate(workspace):
-    call("stages.download")
-    call("stages.vectorize", "multi_hot")
-    training = multi_hot.multi_hot(load_reviews("training"), 50)
-    folder = features_folder("multi_hot")
-    assert rows(load_vectors(folder, "validation")) == rows(training.between(0, 24))
-    assert rows(load_vectors(folder, "train")) == rows(training.between(24, 60))
-    assert rows(load_vectors(folder, "test")) == rows(multi_hot.multi_hot(load_reviews("test"), 50))
 
 
 @pytest.mark.parametrize(("reviews", "share"), [(3, 0.99), (2, 0.1)])
@@ -81,31 +146,32 @@ def test_a_split_without_reviews_is_refused(reviews: int, share: float):
         vectorize.validation_size(reviews, share)
 
 
-def test_more_words_than_the_vocabulary_are_refused(workspace):
+def test_as_many_columns_as_words_and_reserved_indices_are_allowed(workspace):
     call("stages.download")
+    edit_params(workspace, features__multi_hot__num_words=64)
+    call("stages.vectorize", "multi_hot")
     edit_params(workspace, features__multi_hot__num_words=65)
     sentence = refusal("stages.vectorize", "multi_hot")
     assert re.search(r"num_words: 65 is more .* 60 words .* at most 64", sentence)
-    assert not (workspace / "data/multi_hot").exists()
 
 
-def test_no_ngram_in_enough_reviews_is_a_sentence(workspace):
+def test_parameters_that_allow_no_vectors_leave_no_folder(workspace):
     call("stages.download")
     edit_params(workspace, features__ngrams__min_reviews=61)
     assert refusal("stages.vectorize", "ngrams") == (
-        "error: params.yaml: features.ngrams.min_reviews: 61: no n-gram is in so many of the 60 "
-        "training reviews"
+        "error: params.yaml: features.ngrams.min_reviews: 61: no n-gram occurs in so many of the "
+        "60 training reviews"
     )
     assert not (workspace / "data/ngrams").exists()
 
 
 @pytest.mark.parametrize("arguments", [[], ["bag"]], ids=len)
-def test_features_that_are_none_are_refused(workspace, arguments: list[str]):
-    assert "is no feature set; there are multi_hot, ngrams" in refusal(
-        "stages.vectorize", *arguments
-    )
+def test_an_unknown_feature_set_is_refused(workspace, arguments: list[str]):
+    sentence = refusal("stages.vectorize", *arguments)
+    assert "is not a feature set; expected one of multi_hot, ngrams" in sentence
 
 
+@untimed
 @given(ranked_reviews, st.integers(1, 21))
 def test_blocks_give_the_same_files_as_the_whole(reviews: list[list[int]], size: int):
     whole = make(reviews)
@@ -117,12 +183,3 @@ def test_blocks_give_the_same_files_as_the_whole(reviews: list[list[int]], size:
             expected = (Path(folder) / "numpy.npy").read_bytes()
             assert (Path(folder) / f"whole_{array}.npy").read_bytes() == expected
             assert (Path(folder) / f"blocks_{array}.npy").read_bytes() == expected
-
-
-def test_vectorizing_makes_no_dense_array():
-    reviews = make([[rank] for rank in range(1, 2001)])
-    tracemalloc.start()
-    multi_hot.multi_hot(reviews, num_words=1_000_000)  # dense: 2 GB, a byte for each word
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 10_000_000  # sorting takes 4 bytes for each word of the vocabulary

@@ -9,13 +9,14 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
+from workflow.base.errors import InputError
 from workflow.base.files import write_json
 from workflow.base.reviews import Reviews
 from workflow.features.params import MultiHotParams
 
-# In `keras.datasets.imdb.load_data`: start_char, oov_char and index_from.
+# Arguments of `keras.datasets.imdb.load_data`: start_char, oov_char and index_from.
 START, OUT_OF_VOCABULARY, INDEX_FROM = 1, 2, 3
-REVIEWS_AT_ONCE = 1000  # few enough for the processor's cache
+REVIEWS_AT_ONCE = 1000  # few enough for the CPU's cache
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,20 @@ class MultiHotEncoder:
     """Each review as the set of its words."""
 
     params: MultiHotParams
+
+    @classmethod
+    def fit(cls, params: MultiHotParams, vocabulary: int) -> "MultiHotEncoder":
+        """The encoder for so many words; InputError if `num_words` needs a larger vocabulary."""
+        limit = vocabulary + INDEX_FROM + 1
+        if params.num_words > limit:
+            raise InputError(
+                f"params.yaml: features.multi_hot.num_words: {params.num_words} is more than these "
+                f"reviews have: {vocabulary} words and 4 reserved indices make at most {limit}"
+            )
+        return cls(params)
+
+    def save(self, folder: Path) -> None:
+        write_json(folder / "multi_hot.json", self.params.model_dump())
 
     @property
     def columns(self) -> int:
@@ -33,9 +48,6 @@ class MultiHotEncoder:
 
     def words(self, columns: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
         return np.maximum(columns.astype(np.int64)[:, None] - INDEX_FROM, 0)
-
-    def save(self, folder: Path) -> None:
-        write_json(folder / "multi_hot.json", self.params.model_dump())
 
 
 def keras_indices(reviews: Reviews, num_words: int) -> Reviews:

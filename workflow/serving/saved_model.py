@@ -61,7 +61,7 @@ def classifier(predictor: Predictor) -> tf.Module:
     module.weights = [variable.value for of in networks for variable in of.variables]
     if isinstance(encoder, NGramEncoder):
         # A variable, for a constant makes the graph larger than some readers allow.
-        module.keys = keys = tf.Variable(encoder.vocabulary.keys, trainable=False)
+        module.keys = keys = tf.Variable(encoder.keys, trainable=False)
         cells = functools.partial(n_grams, keys=keys, settings=encoder.params)
     else:
         cells = functools.partial(multi_hot, num_words=encoder.columns)
