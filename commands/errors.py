@@ -180,8 +180,8 @@ def vega_charts(
 def render(charts: dict[str, Any], **context: Any) -> str:
     """The page: texts are escaped, scripts are part of it."""
     import altair as alt  # noqa: PLC0415
-    import vl_convert  # noqa: PLC0415
     import jinja2  # noqa: PLC0415
+    import vl_convert  # noqa: PLC0415
 
     version = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
     environment = jinja2.Environment(

@@ -216,7 +216,6 @@ BLOCKS: dict[str, Callable[[Sources], str | None]] = {
     "notebook_conclusions": lambda of: table(CONCLUSION_HEADER, conclusion_rows(of)),
     "in_short": in_short,
     "benchmark": lambda of: tables(of.benchmarks["results"])[0],
-    "bounds": lambda of: tables(of.benchmarks["results"])[1],
     "rivals": lambda of: tables(of.benchmarks["rivals"])[0],
     "own": lambda of: next(p for p in of.benchmarks["results"] if p.startswith("Source csv")),
     "rounding": lambda of: of.benchmarks["rounding"][0],
@@ -225,7 +224,6 @@ BLOCKS: dict[str, Callable[[Sources], str | None]] = {
     "optimism": lambda of: "\n\n".join(
         [of.benchmarks["optimism"][0], tables(of.benchmarks["optimism"])[0]]
     ),
-    "neighbours": lambda of: tables(of.benchmarks["optimism"])[1],
     "metrics_diff": lambda of: of.metrics_diff,
     "review": lambda of: of.review,
     "card_data": lambda of: model_card.data(of.card),
