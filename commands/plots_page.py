@@ -1,4 +1,4 @@
-"""The page of `dvc plots show` and `diff`, with Vega built in: DVC's own fetches it from a CDN.
+"""Make the page of `dvc plots show` and `diff` with Vega built in; DVC's own fetches it from a CDN.
 
 usage   python -m commands.plots_page     with the packages of `make setup-dev`
 writes  .dvc/plots/page.html, which .dvc/config names
@@ -12,7 +12,7 @@ from workflow.base.errors import run
 
 PAGE = Path(".dvc/plots/page.html")
 VEGA_LITE = "5.21"  # the newest of version 5, which the templates in .dvc/plots are written for
-# DVC calls vegaEmbed(place, chart). What goes wrong is to be seen where the chart would be.
+# DVC calls vegaEmbed(place, chart). An error is shown in the place of the chart.
 EMBED = """
 window.vegaEmbed = (place, chart) =>
   vegaEmbed(place, chart, {actions: {editor: false}}).catch((error) => {
@@ -32,7 +32,6 @@ VEGA
 <style>
   body { font-family: sans-serif; }
   .vega-embed { margin-bottom: 2em; }
-  /* The same picture of each revision: side by side, never wider than the window. */
   div:has(> div > img) { display: flex; flex-wrap: wrap; margin: 1em 0; }
   div:has(> div > img) > p { flex-basis: 100%; }
   div:has(> img) { box-sizing: border-box; max-width: calc(50% - 10px); }
@@ -48,7 +47,7 @@ VEGA
 
 
 def page() -> str:
-    """The page, in which DVC takes {refresh_tag} and {plot_divs} for placeholders."""
+    """The page; DVC replaces {refresh_tag} and {plot_divs}."""
     return HTML.replace("VEGA", vl_convert.javascript_bundle(EMBED, VEGA_LITE).strip(), 1)
 
 

@@ -13,6 +13,7 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -107,11 +108,12 @@ def stopping(sources: Sources) -> str | None:
     means = sources.scores.groupby("variant")["validation_accuracy"].mean()
     best = notebook.at_best_epoch(sources.histories["single"])["accuracy"].mean()
     gain, by_stopping = means["wide_dropout"] - means["single"], best - means["single"]
-    return (
-        f"On validation `wide_dropout` is {100 * gain:.2f} points better than `single`; `single` at"
-        f"\nits best epoch is {100 * by_stopping:.2f} points better than at its last. So early "
-        f"stopping alone\ngives {by_stopping / gain:.0%} of that gain."
+    text = (
+        f"On validation `wide_dropout` is {100 * gain:.2f} points better than `single`; `single` "
+        f"at its best epoch is {100 * by_stopping:.2f} points better than at its last. So early "
+        f"stopping alone gives {by_stopping / gain:.0%} of that gain."
     )
+    return textwrap.fill(text, width=100)
 
 
 def same_training(sources: Sources) -> str:
@@ -120,10 +122,8 @@ def same_training(sources: Sources) -> str:
     header, _, *rows = [[cell.strip(" `%") for cell in line.split("|")] for line in lines]
     test = {row[1]: float(row[header.index("test")]) for row in rows}
     gain, reviews = test["candidate"] - test["single"], sources.card.facts.train_reviews
-    return (
-        f"If both are trained on the same {reviews:,} reviews, `candidate` minus `single` is\n"
-        f"{gain:+.2f} points on test."
-    )
+    same = f"If both are trained on the same {reviews:,} reviews"
+    return f"{same}, `candidate` minus `single` is {gain:+.2f} points on test."
 
 
 def differences(sources: Sources) -> str:

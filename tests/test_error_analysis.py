@@ -107,10 +107,8 @@ def test_variants_disagree_where_their_means_are_on_other_sides():
         "two": [0.6, 0.4, 0.1, 0.1],
         "three": [0.9, 0.9, 0.1, 0.4],
     }
-    shares = error_analysis.disagreement(
-        {name: predictions([0] * 4, [p]) for name, p in sides.items()}
-    )
-    found = {(row.variant, row.other): row.share for row in shares.itertuples()}
-    assert found[("one", "two")] == found[("two", "one")] == 0.25
-    assert found[("one", "three")] == 0
-    assert len(found) == 6
+    answers = {name: predictions([0] * 4, [p]) for name, p in sides.items()}
+    shares = error_analysis.disagreement(answers).set_index(["variant", "other"])["share"]
+    assert shares["one", "two"] == shares["two", "one"] == 0.25
+    assert shares["one", "three"] == 0
+    assert len(shares) == 6

@@ -1,19 +1,29 @@
-"""What the pages of docs/ show and name is so."""
+"""What the pages in docs/ and the templates in .dvc/plots contain is true of the code."""
 
+import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, call, edit_params
+from workflow.charts.style import COLOURS
+
+
+def snippets(page: str) -> list[str]:
+    """The blocks of Python in a page of docs/."""
+    text = (PROJECT / "docs" / page).read_text("utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
 def test_the_five_lines_decode_a_review(repository: Path):
     """Ranks need no shift; the word of rank 7 of the small archive is w7."""
-    page = (PROJECT / "docs/data.md").read_text("utf-8")
-    (lines,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    lines = snippets("data.md")[0]
     assert len([line for line in lines.splitlines() if line]) == 5
     printed = subprocess.check_output([sys.executable, "-c", lines], cwd=repository, text=True)
     values, offsets = (
@@ -21,6 +31,44 @@ def test_the_five_lines_decode_a_review(repository: Path):
     )
     first = values[offsets[0] : offsets[1]].tolist()
     assert printed.split() == [f"w{rank}" for rank in first]
+
+
+@pytest.mark.published
+def test_the_copies_in_the_archive_are_as_many_as_the_page_says(
+    real_archive: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("IMDB_MIRROR", str(real_archive))
+    pins = (PROJECT / "params.yaml").read_text("utf-8")
+    (workspace / "params.yaml").write_text(pins, "utf-8")
+    edit_params(workspace, data__sources=["keras"])
+    call("stages.download")
+    (workspace / "metrics").symlink_to(PROJECT / "metrics")
+    printed = subprocess.check_output([sys.executable, "-c", snippets("data.md")[1]], text=True)
+    assert printed in (PROJECT / "docs/data.md").read_text("utf-8").replace("    ", "")
+    assert printed.count("\n") == 2
+
+
+def scales(value: Any) -> Iterator[tuple[list[str], list[str]]]:
+    """The domain and range of each scale in a Vega-Lite specification that has both."""
+    if isinstance(value, dict) and {"domain", "range"} <= value.keys():
+        yield value["domain"], value["range"]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    for part in inner:
+        yield from scales(part)
+
+
+def test_all_charts_have_the_colours_of_the_style():
+    found: dict[str, str] = {}
+    for path in (PROJECT / ".dvc/plots").glob("*.json"):
+        for domain, colours in scales(json.loads(path.read_text("utf-8"))):
+            found |= dict(zip(domain, colours, strict=True))
+    assert found == COLOURS
+    page = (PROJECT / "commands/errors.html").read_text("utf-8")
+    names = {"blue": "train", "positive": "train", "negative": "validation"}
+    for name, split in names.items():
+        light = re.findall(rf"--{name}: ([^;]+);", page)[0]
+        red, green, blue = bytes.fromhex(COLOURS[split].removeprefix("#"))
+        assert light in (COLOURS[split].lower(), f"{red} {green} {blue}")
 
 
 def test_the_tests_that_the_page_of_faults_names_exist():
