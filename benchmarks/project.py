@@ -19,8 +19,7 @@ from workflow.evaluation.scores import classification_scores
 from workflow.features.multi_hot import MultiHotEncoder
 from workflow.model import network, training
 from workflow.params import load_params
-from workflow.text.corpus import flatten
-from workflow.text.keras_archive import parse_archive
+from workflow.text.imdb import flatten, parse_archive
 
 clock.lap("import")
 
@@ -39,7 +38,7 @@ temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
 clock.restart()
 for split, reviews in splits.items():
-    flat = flatten(token_lists[split], reviews.labels)
+    flat = flatten(token_lists[split], reviews.labels, len(corpus.word_index))
     save_reviews(encoder.encode(flat), folder, split)
 clock.lap("vectorize")
 
