@@ -1,9 +1,9 @@
-"""A review as text, with its label and what the variants say of it: `make decode N=0`.
+"""A review as text, with its label and the predictions of the variants: `make decode N=0`.
 
 usage   python -m commands.decode N [--split training]
 reads   data/reviews/, data/predictions/
-prints  review N, from 0, of the test or the training reviews; of the latter, the first ones are the
-        validation reviews, of which there are predictions too
+prints  review N, from 0, of the test or the training reviews; the first training reviews are the
+        validation reviews, for which there are predictions too
 """
 
 import argparse
@@ -21,19 +21,19 @@ from workflow.base.files import (
     ReviewFacts,
     read_json,
 )
+from workflow.base.labels import CLASSES, is_positive
 from workflow.base.reviews import load_reviews
 from workflow.params import load_params
 from workflow.text.vocabulary import Vocabulary
 
 PREDICTED = {"test": "test", "training": "validation"}
-CLASSES = ("negative", "positive")
 
 
-def opinions(split: str, number: int) -> Iterator[tuple[str, float, int, int]]:
-    """What each variant says: its name, mean probability, how many seeds are right, of how many.
+def predictions(split: str, number: int) -> Iterator[tuple[str, float, int, int]]:
+    """The name of each variant, its mean probability, how many seeds are right, of how many.
 
     Raises:
-        InputError: predictions are damaged, or of other reviews than those in data/reviews.
+        InputError: predictions are damaged, or of other reviews than data/reviews has.
     """
     label = int(load_reviews(split).labels[number])
     sha256 = read_json(REVIEWS / "facts.json", ReviewFacts).sha256
@@ -42,16 +42,16 @@ def opinions(split: str, number: int) -> Iterator[tuple[str, float, int, int]]:
             continue
         facts = read_json(folder / "facts.json", PredictionFacts)
         if facts.sha256 != sha256:
-            raise InputError(f"{folder}: of other reviews than {REVIEWS}{RERUN_HINT}")
+            raise InputError(f"{folder}: not of the reviews in {REVIEWS}{RERUN_HINT}")
         path = folder / f"{PREDICTED[split]}.npy"
         with reading(path, RERUN_HINT):
             probabilities = np.load(path, mmap_mode="r", allow_pickle=False)
             if probabilities.ndim != 2 or probabilities.dtype != np.float32:
-                raise ValueError("not a table of probabilities")
+                raise ValueError("expected a table of float32 probabilities")
         if number < probabilities.shape[1]:
-            of_seeds = probabilities[:, number].astype(np.float64)
-            right = int(((of_seeds > 0.5) == label).sum())
-            yield folder.name, float(of_seeds.mean()), right, len(of_seeds)
+            by_seed = probabilities[:, number].astype(np.float64)
+            right = int((is_positive(by_seed) == label).sum())
+            yield folder.name, float(by_seed.mean()), right, len(by_seed)
 
 
 def main() -> None:
@@ -62,13 +62,13 @@ def main() -> None:
     number, split = options.number, options.split
     reviews = load_reviews(split)
     if not 0 <= number < len(reviews):
-        raise InputError(f"no review {number}; the {split} reviews are 0 to {len(reviews) - 1}")
+        raise InputError(f"there is no review {number}; expected 0 to {len(reviews) - 1}")
     review = reviews.between(number, number + 1)
     text = Vocabulary.load(REVIEWS).decode(review.values)
     print(textwrap.fill(text, 100, break_long_words=False))
     print(f"\nlabel: {CLASSES[review.labels[0]]}")
-    for name, mean, right, seeds in opinions(split, number):
-        print(f"{name}: {CLASSES[mean > 0.5]} {mean:.3f}, {right}/{seeds} seeds right")
+    for name, mean, right, seeds in predictions(split, number):
+        print(f"{name}: {CLASSES[is_positive(mean)]} {mean:.3f}, {right}/{seeds} seeds right")
 
 
 if __name__ == "__main__":

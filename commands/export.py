@@ -2,18 +2,18 @@
 
 usage   python -m commands.export [VARIANT] [--model FOLDER]
 reads   models/VARIANT, or FOLDER, alone
-writes  exports/VARIANT/: tf.saved_model.load("exports/candidate").serve(["…", "…"]) gives the mean
-        probability of the seeds that each text is positive; the signature serving_default, too
+writes  exports/VARIANT/: tf.saved_model.load("exports/candidate").serve(["…", "…"]) returns the
+        probability that each text is positive, the mean of the seeds; so does serving_default
 
-It is the same as `workflow.serving.predictor` up to the rounding of sums, made of TensorFlow's operations.
+It computes what `workflow.serving.predictor` does, up to the rounding of sums, with TensorFlow's
+own operations; `workflow.serving.saved_model` says what it leaves out.
 """
 
 import argparse
 from pathlib import Path
 
 from workflow.base.errors import InputError, run
-from workflow.base.files import MODELS, atomic_folder
-from workflow.report.model_card import CANDIDATE
+from workflow.base.files import CANDIDATE, MODELS, atomic_folder
 
 EXPORTS = Path("exports")
 
@@ -23,11 +23,11 @@ def main() -> None:
     parser.add_argument("variant", nargs="?", help="(default: candidate, or the folder's name)")
     parser.add_argument("--model", type=Path, help="another folder than models/VARIANT")
     options = parser.parse_args()
-    of_folder = options.model.resolve().name if options.model else CANDIDATE
-    variant = of_folder if options.variant is None else options.variant
+    default = options.model.resolve().name if options.model else CANDIDATE
+    variant = default if options.variant is None else options.variant
     if variant in ("", ".", "..") or Path(variant).name != variant:
-        raise InputError(f"{variant!r} is no name of a variant; a folder is named by --model")
-    # Not above: it takes seconds, in which Ctrl-C is to be quiet and mistakes are to be told.
+        raise InputError(f"{variant!r} is not the name of a variant; give a folder with --model")
+    # Imported late so that mistakes in arguments appear before TensorFlow's slow import.
     from workflow.serving.predictor import Predictor  # noqa: PLC0415
     from workflow.serving.saved_model import save  # noqa: PLC0415
 

@@ -1,241 +1,219 @@
 """Is a review positive? `make predict TEXT="…"`, or a review on each line of standard input.
 
-usage   python -m commands.predict [VARIANT] [FILE] [--sentence TEXT | --text COLUMN]
-                                   [--csv | --json] [--explain] [--model FOLDER]
-reads   models/VARIANT, or FOLDER, alone; reviews from FILE or standard input, in UTF-8
-prints  for each review, in the same order: the probability that it is positive, mean, lowest and
+usage   python -m commands.predict [VARIANT] [FILE] [--sentence TEXT] [--model FOLDER]
+                                   [--text COLUMN] [--input KIND] [--encoding NAME]
+                                   [--csv | --json] [--explain]
+reads   models/VARIANT, or FOLDER, alone; reviews from FILE or standard input: lines of text, or the
+        column `text` of a CSV, TSV or JSON lines file, which its name or --input says; .gz, .bz2
+        and .xz are unpacked
+prints  for each review, in the same order: the probability that it is positive, as mean, lowest and
         highest of the seeds; how many seeds agree with the mean; words that are not in the
-        vocabulary; and, of a single sentence or with --explain, what pushed it most, in log-odds.
+        vocabulary; and, of a single sentence or with --explain, what contributed most, in log-odds.
         As text, unless something is explained, only the probabilities and the seeds
 """
 
 import argparse
-import codecs
 import csv
 import json
 import os
+import queue
+import re
 import signal
+import stat
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tqdm import tqdm
 
-from workflow.base.errors import InputError, run, warn
+from workflow.base.errors import InputError, reading, run, warn
+from workflow.base.files import CANDIDATE, MODELS
+from workflow.base.labels import CLASSES, is_positive
+from workflow.text.params import text_encoding
+from workflow.text.rows import KINDS, kind_of, read_rows, unpack
 
 if TYPE_CHECKING:
     from workflow.serving.predictor import Predictor
 
 STDIN = "-"
-LONGEST = 10_000_000  # bytes of a line
 BLOCK = 4096  # reviews predicted together, or
 BLOCK_CHARACTERS = 4_000_000  # fewer, if they are longer than this together
-SHOWN = 5  # of what pushed most, in each direction
-MIN_SHOWN = 0.005  # in log-odds; what pushed less is not shown
+PAUSE = 0.05  # seconds without a new line of a pipe after which the lines so far are answered
+SHOWN = 5  # largest contributions, in each direction
+MIN_SHOWN = 0.005  # in log-odds; smaller contributions are not shown
 
-Row = dict[str, str]
-Answer = dict[str, Any]
-
-
-def lines(file: BinaryIO, name: str) -> Iterator[str]:
-    """The lines of a file, with their ends.
-
-    Raises:
-        InputError: one is longer than LONGEST or not in UTF-8.
-    """
-    number = 0
-    while line := file.readline(LONGEST + 1):
-        number += 1
-        if len(line) > LONGEST:
-            raise InputError(f"{name}: line {number} has more than {LONGEST:,} bytes")
-        try:
-            # Some editors and spreadsheets put a mark at the start of a file.
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError:
-            raise InputError(f"{name}: line {number} is not in UTF-8") from None
+Row = dict[str, Any]
 
 
-def table_rows(file: BinaryIO, name: str, column: str) -> Iterator[Row]:
-    """The rows of a CSV with a header.
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", help="a variant (default: candidate), a file, or both")
+    parser.add_argument("--model", type=Path, help="another folder than models/VARIANT")
+    parser.add_argument("--sentence", metavar="TEXT", help="one review")
+    parser.add_argument("--text", metavar="COLUMN", help="the column of a table (default: text)")
+    parser.add_argument("--input", choices=KINDS, help="(default: as the file's name says)")
+    parser.add_argument("--encoding", type=text_encoding, default="utf-8", help="of the input")
+    style = parser.add_mutually_exclusive_group()
+    for name in ("csv", "json"):
+        style.add_argument(f"--{name}", dest="style", action="store_const", const=name)
+    parser.add_argument("--explain", action="store_true", help="what contributed most to each")
+    options = parser.parse_intermixed_args()
+    names, file_expected = options.names, options.sentence is None
+    if len(names) > 1 + file_expected:
+        parser.error(f"unexpected argument: {names[-1]}")
+    if len(names) == 1 and file_expected and is_file(names[0]):
+        names.insert(0, CANDIDATE)
+    options.variant, options.file = names + [CANDIDATE, STDIN][len(names) :]
+    options.input = options.input or kind_of(Path(options.file))
+    if options.input == "lines" and options.text:
+        options.input = "csv"
+    return options
 
-    Raises:
-        InputError: it has no such column, or is no CSV.
-    """
-    csv.field_size_limit(LONGEST)
-    table = csv.DictReader(lines(file, name), strict=True)
-    try:
-        header = list(table.fieldnames or [])
-        if column not in header or len(set(header)) < len(header):
-            there = ", ".join(header)[:300] or "none"
-            raise InputError(f"{name}: no column {column!r}, or one twice; there are {there}")
-        for row in table:
-            if None in row or None in row.values():
-                fewer = f"not as many fields as the header, which has {len(header)}"
-                raise InputError(f"{name}: line {table.line_num}: {fewer}")
+
+def is_file(name: str) -> bool:
+    """Whether a name is that of a file, not of a variant."""
+    return Path(name).is_file() or not re.fullmatch("[a-z][a-z0-9_]*", name)
+
+
+def open_file(name: str) -> BinaryIO:
+    """A file, or standard input; InputError if it cannot be read."""
+    with reading(name):
+        # Without a buffer, whose lock would be held by the thread that waits for input.
+        return open(0, "rb", 0, closefd=False) if name == STDIN else Path(name).open("rb", 0)
+
+
+def rows_of(options: argparse.Namespace, file: BinaryIO, column: str) -> Iterator[Row]:
+    """The reviews of a file; InputError if one cannot be read."""
+    stream = unpack(file, Path(options.file))
+    with reading(options.file):
+        for _, row in read_rows(stream, options.input, [column], options.encoding):
             yield row
-    except csv.Error as error:
-        line = f"{name}: line {table.reader.line_num}"
-        raise InputError(f"{line}: {error}; is a quote left open?") from None
 
 
-def blocks(rows: Iterator[Row], column: str, most: int) -> Iterator[list[Row]]:
-    """At most so many rows at a time, and fewer if their texts are long."""
-    block, characters = [], 0
-    for row in rows:
-        block.append(row)
-        characters += len(row[column])
-        if len(block) == most or characters >= BLOCK_CHARACTERS:
+def blocks(rows: Iterator[Row], column: str, pause: float | None) -> Iterator[list[Row]]:
+    """Rows to be predicted together: not too many, and those that came before a pause.
+
+    A thread reads them, so that those which have come do not wait for the next one.
+    """
+    arrived: queue.Queue[Row | Exception | None] = queue.Queue(BLOCK)
+
+    def read() -> None:
+        try:
+            for row in rows:
+                arrived.put(row)
+            arrived.put(None)
+        except Exception as error:  # noqa: BLE001 - raised below
+            arrived.put(error)
+
+    threading.Thread(target=read, daemon=True).start()
+    item: Row | Exception | None = {}
+    while item is not None:
+        block: list[Row] = []
+        characters = 0
+        with suppress(queue.Empty):
+            while len(block) < BLOCK and characters < BLOCK_CHARACTERS:
+                item = arrived.get(timeout=pause if block else None)
+                if isinstance(item, Exception):
+                    raise item
+                if item is None:
+                    break
+                block.append(item)
+                characters += len(item[column])
+        if block:
             yield block
-            block, characters = [], 0
-    if block:
-        yield block
 
 
-def answers(predictor: "Predictor", texts: list[str], *, explain: bool) -> Iterator[Answer]:
-    """What is said of each text: see the top of this file."""
-    for text, of_seeds in zip(texts, predictor.predict(texts).T.astype(float), strict=True):
-        mean = of_seeds.mean()
-        answer: Answer = {
+def answers(predictor: "Predictor", texts: list[str], *, explain: bool) -> Iterator[Row]:
+    """What is printed for each text: see the top of this file."""
+    for text, by_seed in zip(texts, predictor.predict(texts).T.astype(float), strict=True):
+        mean = float(by_seed.mean())
+        answer: Row = {
             "probability": round(mean, 6),
-            "lowest": round(of_seeds.min(), 6),
-            "highest": round(of_seeds.max(), 6),
-            "agree": int(((of_seeds > 0.5) == (mean > 0.5)).sum()),
-            "seeds": len(of_seeds),
+            "lowest": round(by_seed.min(), 6),
+            "highest": round(by_seed.max(), 6),
+            "agree": int((is_positive(by_seed) == is_positive(mean)).sum()),
+            "seeds": len(by_seed),
             "unknown": predictor.vocabulary.unknown(text),
         }
         if explain:
-            contributions = {
-                words: round(contribution, 4)
+            shown = [
+                (words, round(contribution, 4))
                 for words, contribution in predictor.contributions(text)
-            }
-            felt = [pair for pair in contributions.items() if abs(pair[1]) >= MIN_SHOWN]
-            answer["for"] = dict([pair for pair in felt if pair[1] > 0][:SHOWN])
-            answer["against"] = dict([pair for pair in reversed(felt) if pair[1] < 0][:SHOWN])
+                if abs(contribution) >= MIN_SHOWN
+            ]
+            answer["for"] = dict([pair for pair in shown if pair[1] > 0][:SHOWN])
+            answer["against"] = dict([pair for pair in reversed(shown) if pair[1] < 0][:SHOWN])
         yield answer
 
 
-def as_text(text: str, answer: Answer) -> str:
+def as_text(text: str, answer: Row) -> str:
     """For people: a line, and below it what was asked for."""
-    word = "positive" if answer["probability"] > 0.5 else "negative"
+    label = CLASSES[is_positive(answer["probability"])]
     low, mean, high = (f"{answer[key]:.3f}" for key in ("lowest", "probability", "highest"))
     seeds = f"{answer['agree']}/{answer['seeds']} seeds"
-    said = [f"{word} {mean}  {low} to {high}  {seeds}  {printable(text, 60)}"]
-    if "for" in answer:
-        said += [
-            f"  {name}: {printable(in_a_cell(answer[key]), 300)}"
-            for name, key in (
-                ("for positive", "for"),
-                ("for negative", "against"),
-                ("not in the vocabulary", "unknown"),
-            )
-            if answer[key]
-        ]
-    return "\n".join(said)
+    lines = [f"{label} {mean}  {low} to {high}  {seeds}  {printable(text, 60)}"]
+    details = {"for": "for positive", "against": "for negative", "unknown": "not in the vocabulary"}
+    for key, title in details.items() if "for" in answer else ():
+        if answer[key]:
+            lines.append(f"  {title}: {printable(in_a_cell(answer[key]), 300)}")
+    return "\n".join(lines)
 
 
 def in_a_cell(value: Any) -> Any:
     """Lists and contributions as people write them."""
     if isinstance(value, dict):
-        return ", ".join(f"{words} {contribution:+.2f}" for words, contribution in value.items())
+        return ", ".join(f"{words} {number:+.2f}" for words, number in value.items())
     return " ".join(value) if isinstance(value, list) else value
 
 
-def printable(text: str, most: int) -> str:
+def printable(text: str, length: int) -> str:
     """The beginning of a text, without what moves a terminal's cursor or changes its colours."""
-    shown = "".join(c if c.isprintable() else " " for c in text[: most + 1])
-    return shown if len(shown) <= most else shown[: most - 1] + "…"
+    shown = "".join(c if c.isprintable() else " " for c in text[: length + 1])
+    return shown if len(shown) <= length else shown[: length - 1] + "…"
 
 
-def printer(style: str, column: str) -> Callable[[Row, Answer], None]:
-    """What prints a review and its answer."""
-    table = csv.writer(sys.stdout, lineterminator="\n")
-    header: list[str] = []
-    utf_8 = codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
-
-    def as_csv(row: Row, answer: Answer) -> None:
+def show(style: str | None, row: Row, answer: Row, column: str, *, is_first: bool) -> None:
+    """Print a review and its answer."""
+    if style == "json":
+        is_utf_8 = (sys.stdout.encoding or "").lower() == "utf-8"
+        print(json.dumps(row | answer, ensure_ascii=not is_utf_8))
+    elif style == "csv":
         values = row | {key: in_a_cell(value) for key, value in answer.items()}
-        if not header:
-            header.extend(values)
-            table.writerow(header)
-        table.writerow(values.values())
-
-    return {
-        "text": lambda row, answer: print(as_text(row[column], answer)),
-        "json": lambda row, answer: print(json.dumps(row | answer, ensure_ascii=not utf_8)),
-        "csv": as_csv,
-    }[style]
-
-
-def opened(name: str) -> BinaryIO:
-    """A file, or standard input; InputError if there is none that can be read."""
-    try:
-        return open(0, "rb", closefd=False) if name == STDIN else Path(name).open("rb")
-    except OSError as error:
-        raise InputError(f"{name}: {error.strerror}") from None
-
-
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=(__doc__ or "").splitlines()[0],
-        usage="%(prog)s [VARIANT] [FILE] [options], or --model FOLDER [FILE] [options]",
-    )
-    parser.add_argument("names", nargs="*", help="a variant (default: candidate), then a file")
-    parser.add_argument("--model", type=Path, help="a folder such as models/candidate")
-    reviews = parser.add_mutually_exclusive_group()
-    reviews.add_argument("--sentence", metavar="TEXT", help="one review")
-    reviews.add_argument("--text", metavar="COLUMN", help="the input is a CSV; its column of texts")
-    style = parser.add_mutually_exclusive_group()
-    for name in ("csv", "json"):
-        style.add_argument(f"--{name}", dest="style", action="store_const", const=name)
-    parser.add_argument("--explain", action="store_true", help="what pushed each review most")
-    parser.set_defaults(style="text")
-    options = parser.parse_args()
-    if options.model is None:
-        options.variant, *options.names = options.names or ["candidate"]
-    if len(options.names) > (options.sentence is None):
-        parser.error(f"not understood: {' '.join(options.names)}")
-    options.file = options.names[0] if options.names else STDIN
-    return options
-
-
-def read(options: argparse.Namespace, file: BinaryIO) -> Iterator[Row]:
-    """Reviews as rows with a column of texts, from wherever they come."""
-    if options.text is not None:
-        return table_rows(file, options.file, options.text)
-    if options.sentence is not None:
-        return iter([{"text": options.sentence}])
-    return ({"text": line.rstrip("\r\n")} for line in lines(file, options.file))
+        table = csv.writer(sys.stdout, lineterminator="\n")
+        table.writerows([values.keys(), values.values()] if is_first else [values.values()])
+    else:
+        print(as_text(row[column], answer))
 
 
 def main() -> None:
     options = arguments()
     column = options.text or "text"
-    with opened(options.file if options.sentence is None else os.devnull) as file:
-        # Not above: it takes seconds, in which Ctrl-C is to be quiet; and mistakes are told before.
-        from workflow.base.files import MODELS  # noqa: PLC0415
+    with open_file(options.file if options.sentence is None else os.devnull) as file:
+        # Imported late so that mistakes in arguments appear before TensorFlow's slow import.
         from workflow.serving.predictor import Predictor  # noqa: PLC0415
 
-        folder = options.model or MODELS / options.variant
-        if options.model is None and not folder.is_dir() and Path(options.variant).is_file():
-            raise InputError(
-                f"{options.variant} is a file; the variant comes first: "
-                f"python -m commands.predict candidate {options.variant}"
-            )
-        predictor = Predictor(folder)
-        if talking := file.isatty():
+        predictor = Predictor(options.model or MODELS / options.variant)
+        rows = rows_of(options, file, column)
+        if options.sentence is not None:
+            rows = iter([{column: options.sentence}])
+        if file.isatty():
             warn("a review on each line; Ctrl-D ends")
-        explain = options.explain or talking or options.sentence is not None
-        show = printer(options.style, column)
+        explain = options.explain or file.isatty() or options.sentence is not None
+        pause = None if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else PAUSE
+        is_first = True
         # On a terminal the bar would stand between the answers.
         with tqdm(unit=" reviews", disable=True if sys.stdout.isatty() else None) as bar:
-            for block in blocks(read(options, file), column, 1 if talking else BLOCK):
+            for block in blocks(rows, column, pause):
                 texts = [row[column] for row in block]
-                said = answers(predictor, texts, explain=explain)
-                for row, answer in zip(block, said, strict=True):
-                    if taken := row.keys() & answer.keys():
-                        raise InputError(f"{options.file}: rename column {', '.join(taken)}")
-                    show(row, answer)
+                predicted = answers(predictor, texts, explain=explain)
+                for row, answer in zip(block, predicted, strict=True):
+                    if common := row.keys() & answer.keys():
+                        raise InputError(f"{options.file}: rename column {', '.join(common)}")
+                    show(options.style, row, answer, column, is_first=is_first)
+                    is_first = False
                 sys.stdout.flush()
                 bar.update(len(block))
 

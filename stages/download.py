@@ -15,8 +15,11 @@ from workflow.base.files import REVIEWS, SOURCES, empty_folder, write_json
 from workflow.base.reviews import save_reviews
 from workflow.params import load_params
 from workflow.text.corpus import Corpus, content_hash
+from workflow.text.imdb import bundled_reviews, keras_archive
+from workflow.text.own_reviews import csv_reviews
 from workflow.text.params import DataParams
-from workflow.text.sources import READERS
+
+READERS = {"keras": keras_archive, "bundled": bundled_reviews, "csv": csv_reviews}
 
 
 def first_available(data: DataParams) -> tuple[str, Corpus]:

@@ -20,7 +20,7 @@ from workflow.features import multi_hot
 from workflow.model import network
 from workflow.model.training import TrainingData
 from workflow.params import load_params
-from workflow.text import bundled
+from workflow.text import imdb
 
 SOMEBODY = 65534  # a user without rights; Debian calls him nobody
 
@@ -86,7 +86,7 @@ def test_other_rounding_moves_the_accuracy_by_less_than_a_tenth_of_a_point():
     """The tolerance between processors; `make rounding` measures it for all seeds and variants."""
     params = load_params(PROJECT / "params.yaml")
     num_words = params.features.multi_hot.num_words
-    reviews = multi_hot.multi_hot(bundled.bundled_reviews(params.data).training, num_words)
+    reviews = multi_hot.multi_hot(imdb.bundled_reviews(params.data).training, num_words)
     data = TrainingData(reviews, 10_000, num_words)
     recipe = params.recipe("single").model_copy(update={"epochs": 2})
     train_one = functools.partial(train.train_all, recipe, data, range(1, 2))

@@ -1,10 +1,13 @@
 """Texts to probabilities: from a folder of models, on the command line, and inside TensorFlow."""
 
+import bz2
 import contextlib
 import csv
+import gzip
 import io
 import itertools
 import json
+import lzma
 import os
 import re
 import shutil
@@ -13,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -23,7 +27,8 @@ from commands import predict
 from tests.conftest import PROJECT, call, edit_params, environment, make_workspace, refusal
 from workflow.base.files import PREDICTIONS, REVIEWS, read_json, write_json
 from workflow.base.reviews import Reviews, load_reviews
-from workflow.serving.predictor import Predictor, entries, sparse
+from workflow.serving import saved_model
+from workflow.serving.predictor import Predictor, column_weights, sparse
 from workflow.text.vocabulary import Vocabulary
 
 VARIANTS = ("candidate", "deep")  # n-grams and multi-hot vectors
@@ -82,16 +87,16 @@ def test_decoded_test_reviews_give_the_predictions(variant: str, predictors):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_push_is_what_the_log_odds_fall_by_without_the_column(variant: str, predictors):
+def test_a_contribution_is_what_the_log_odds_fall_by_without_the_column(variant: str, predictors):
     predictor = predictors[variant]
     text = decoded("training")[0]
     (whole,) = predictor.encoder.encode(predictor.vocabulary.encode([text]))
 
     def log_odds(kept: np.ndarray) -> float:
         offsets = np.array([0, kept.sum()])
-        rest = Reviews(whole.values[kept], offsets, whole.labels, entries(whole)[kept])
+        rest = Reviews(whole.values[kept], offsets, whole.labels, column_weights(whole)[kept])
         vectors = sparse(rest, predictor.encoder.columns)
-        return float(logit(np.mean([of(vectors)[0, 0] for of in predictor.networks])))
+        return float(logit(np.mean([network(vectors)[0, 0] for network in predictor.networks])))
 
     everything = np.ones(len(whole.values), bool)
     falls = [
@@ -107,7 +112,7 @@ def test_a_push_is_what_the_log_odds_fall_by_without_the_column(variant: str, pr
     assert max(len(re.findall(r"w\d+", name)) for name, _ in contributions) == longest
 
 
-def test_columns_that_are_no_word_have_a_name(predictors):
+def test_columns_that_stand_for_no_word_have_a_name(predictors):
     names = {name for name, _ in predictors["deep"].contributions("w1 w60")}
     assert names == {"(start)", "w1", "(rare words)"}
 
@@ -160,7 +165,7 @@ def test_texts_are_divided_as_the_training_reviews_were(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("seed-1.keras", b"", r"seed-1\.keras: .*; `dvc repro`"),
+        ("seed-1.keras", b"", r"seed-1\.keras: .*; run `dvc repro`"),
         ("seed-1.keras", None, r"seed-1\.keras: it takes 50 columns, its encoder has \d+"),
         ("encoder/word_index.json", b"{", r"word_index\.json: .*json_invalid"),
         ("encoder/word_index.json", b'{"a": 2}', r"the ranks are not 1, 2, 3"),
@@ -169,26 +174,20 @@ def test_texts_are_divided_as_the_training_reviews_were(tmp_path):
         ("encoder/keys.npy", b"", r"encoder: "),
     ],
 )
-def test_a_damaged_folder_is_told(name: str, content: bytes | None, sentence: str, tmp_path):
+def test_a_damaged_folder_is_one_sentence(
+    name: str, content: bytes | None, sentence: str, tmp_path
+):
     folder = shutil.copytree("models/candidate", tmp_path / "model")
     other = Path("models/deep", name)
     (folder / name).write_bytes(other.read_bytes() if content is None else content)
-    said = refusal("commands.predict", "--model", str(folder), "--sentence", "w1")
-    assert re.search(sentence, said)
-
-
-def test_a_file_in_the_place_of_a_variant_is_told(tmp_path):
-    path = tmp_path / "reviews.txt"
-    path.write_text("w1\n")
-    assert refusal("commands.predict", str(path)) == (
-        f"error: {path} is a file; the variant comes first: "
-        f"python -m commands.predict candidate {path}"
+    assert re.search(
+        sentence, refusal("commands.predict", "--model", str(folder), "--sentence", "w1")
     )
 
 
 def test_an_output_without_all_letters_has_them_as_json_writes_them(tmp_path):
     (tmp_path / "reviews.txt").write_text("w1 😀\n", "utf-8")
-    said = subprocess.run(
+    printed = subprocess.run(
         [
             sys.executable,
             "-m",
@@ -201,13 +200,13 @@ def test_an_output_without_all_letters_has_them_as_json_writes_them(tmp_path):
         capture_output=True,
         check=True,
     )
-    assert b"\\ud83d\\ude00" in said.stdout
-    assert json.loads(said.stdout)["text"] == "w1 😀"
+    assert b"\\ud83d\\ude00" in printed.stdout
+    assert json.loads(printed.stdout)["text"] == "w1 😀"
 
 
-def test_a_variant_that_is_not_trained_is_told():
+def test_a_variant_that_is_not_trained_is_one_sentence():
     sentence = refusal("commands.predict", "nothing", "--sentence", "w1")
-    assert sentence.startswith("error: models/nothing: no trained model; `dvc repro`")
+    assert sentence == "error: models/nothing: no trained model; run `dvc repro` or `dvc pull`"
 
 
 # --- the command ----------------------------------------------------------------------------------
@@ -240,12 +239,12 @@ def test_lines_become_json(tmp_path, predictors):
         for line in run_on("\r\n".join(lines), tmp_path, "--json", "--explain").splitlines()
     ]
     probabilities = predictors["candidate"].predict(lines).astype(float)
-    for answer, line, of_seeds in zip(answers, lines, probabilities.T, strict=True):
+    for answer, line, by_seed in zip(answers, lines, probabilities.T, strict=True):
         assert answer["text"] == line
-        assert answer["probability"] == pytest.approx(of_seeds.mean(), abs=1e-6)
-        assert answer["lowest"] == pytest.approx(of_seeds.min(), abs=1e-6)
-        assert answer["highest"] == pytest.approx(of_seeds.max(), abs=1e-6)
-        assert answer["agree"] == ((of_seeds > 0.5) == (of_seeds.mean() > 0.5)).sum()
+        assert answer["probability"] == pytest.approx(by_seed.mean(), abs=1e-6)
+        assert answer["lowest"] == pytest.approx(by_seed.min(), abs=1e-6)
+        assert answer["highest"] == pytest.approx(by_seed.max(), abs=1e-6)
+        assert answer["agree"] == ((by_seed > 0.5) == (by_seed.mean() > 0.5)).sum()
         assert answer["seeds"] == 3
         assert all(contribution > 0 for contribution in answer["for"].values())
         assert all(contribution < 0 for contribution in answer["against"].values())
@@ -255,7 +254,7 @@ def test_lines_become_json(tmp_path, predictors):
 
 def test_a_table_keeps_its_columns(tmp_path):
     table = '\ufeffid,review\n7,"w1, ""w2""\nw3 😀"\n8,\n'
-    out = run_on(table, tmp_path, "--text", "review", "--csv")
+    out = run_on(table, tmp_path, "--csv", "--text", "review")
     header, first, second = csv.reader(out.splitlines(keepends=True))
     assert header == "id review probability lowest highest agree seeds unknown".split()
     assert first[:2] == ["7", 'w1, "w2"\nw3 😀']
@@ -272,50 +271,91 @@ def test_blocks_give_the_same_as_the_whole(tmp_path, monkeypatch):
     assert probabilities() == pytest.approx(whole, abs=2e-6)
 
 
-def test_an_endless_input_is_read_as_it_is_needed():
+def test_an_endless_input_is_read_as_it_is_needed(monkeypatch):
+    monkeypatch.setattr(predict, "BLOCK", 5)
     rows = ({"text": "w1"} for _ in itertools.count())
-    assert [len(b) for b in itertools.islice(predict.blocks(rows, "text", 5), 3)] == [5, 5, 5]
+    assert [len(b) for b in itertools.islice(predict.blocks(rows, "text", None), 3)] == [5, 5, 5]
     long = ({"text": "w" * 3_000_000} for _ in itertools.count())
-    assert len(next(predict.blocks(long, "text", 5))) == 2
+    assert len(next(predict.blocks(long, "text", None))) == 2
 
 
 def test_no_line_no_answer(tmp_path):
     assert run_on("", tmp_path) == run_on("", tmp_path, "--csv") == ""
 
 
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "txt"])
+@pytest.mark.parametrize("pack", ["", "gz", "bz2", "xz"])
+def test_tables_and_texts_packed_or_not_are_read_by_their_name(kind: str, pack: str, tmp_path):
+    content = {
+        "csv": "text,id\nw1 é,7\n",
+        "tsv": "text\tid\nw1 é\t7\n",
+        "jsonl": '{"text": "w1 é", "id": "7"}\n',
+        "txt": "w1 é\n",
+    }[kind]
+    path = tmp_path / ".".join(filter(None, ["reviews", kind, pack]))
+    packed = {"": bytes, "gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+    path.write_bytes(packed[pack](content.encode("cp1252")))
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        call("commands.predict", str(path), "--encoding", "cp1252", "--json")
+    answer = json.loads(out.getvalue())
+    assert answer["text"] == "w1 é"
+    assert answer.get("id") == (None if kind == "txt" else "7")
+
+
+def test_standard_input_is_read_as_json_lines_when_asked():
+    answer = subprocess.run(
+        [sys.executable, "-m", "commands.predict", "--input", "jsonl", "--json"],
+        input=b'{"text": "w1"}\n',
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(answer.stdout)["text"] == "w1"
+
+
 @pytest.mark.parametrize(
     ("content", "options", "sentence"),
     [
-        (b"a\n\xff\xfe\n", [], "line 2 is not in UTF-8"),
-        (bytes(range(256)), [], "line 2 is not in UTF-8"),
-        (b"a" * 10_000_001, [], "line 1 has more than 10,000,000 bytes"),
-        (b"", ["--text", "x"], "no column 'x', or one twice; there are none"),
-        (b"a,b\n1,2\n", ["--text", "x"], "no column 'x', or one twice; there are a, b"),
-        (b"x,x\n1,2\n", ["--text", "x"], "no column 'x', or one twice; there are x, x"),
-        (b"a,x\n1,2,3\n", ["--text", "x"], "line 2: not as many fields as the header, which has 2"),
-        (b"a,x\n1\n", ["--text", "x"], "line 2: not as many fields as the header, which has 2"),
-        (b'a,x\n1,"2\n', ["--text", "x"], "line 2: unexpected end of data; is a quote left open?"),
+        (b"a\ndon\x92t\n", [], "line 2: not in the encoding utf-8; it may be in cp1252: set "),
+        (b"a" * 10_000_001, [], "line 1 has more than 10,000,000 characters"),
+        (b"a,b\n1,2\n", ["--text", "x"], "no column is called 'x'; there are 'a', 'b'"),
+        (b'a,x\n1,"2\n', ["--text", "x"], "row 2: unexpected end of data; is a quote left open?"),
         (b"x,seeds\n1,2\n", ["--text", "x"], "rename column seeds"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_told(
+def test_a_file_that_cannot_be_used_is_one_sentence(
     content: bytes, options: list[str], sentence: str, tmp_path
 ):
     path = tmp_path / "reviews"
     path.write_bytes(content)
-    said = refusal("commands.predict", "candidate", str(path), *options)
-    assert said == f"error: {path}: {sentence}"
+    message = refusal("commands.predict", "candidate", str(path), *options)
+    assert message.startswith(f"error: {path}: {sentence}")
 
 
-def test_a_file_that_cannot_be_opened_is_told():
-    assert refusal("commands.predict", "candidate", "x") == "error: x: No such file or directory"
-    assert refusal("commands.predict", "candidate", ".") == "error: .: Is a directory"
+def test_a_file_that_cannot_be_opened_is_one_sentence():
+    assert "error: x: [Errno 2] No such file" in refusal("commands.predict", "candidate", "x")
+    assert "error: .: [Errno 21] Is a directory" in refusal("commands.predict", "candidate", ".")
 
 
 @pytest.mark.parametrize(
-    "line", ["a b c", "a b --sentence c", "--csv --json", "--text a --sentence b"]
+    "line",
+    [
+        "candidate --text review {file}",
+        "{file} --text review",
+        "--text review candidate {file}",
+        "candidate --model {model} {file} --text review",
+        "--model {model} --text review {file}",
+    ],
 )
-def test_arguments_that_are_too_many_are_told(line: str, capsys):
+def test_arguments_come_in_any_order(line: str, tmp_path, capsys):
+    path = tmp_path / "reviews.csv"
+    path.write_text("id,review\n7,w1\n")
+    (tmp_path / "model").symlink_to(Path("models/candidate").absolute())
+    call("commands.predict", *line.format(file=path, model=tmp_path / "model").split())
+    assert re.fullmatch(r"(posi|nega)tive .* seeds  w1\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("line", ["a b c", "a b --sentence c", "--csv --json", "--encoding utf-9"])
+def test_arguments_that_make_no_sense_end_with_the_usage(line: str, capsys):
     with pytest.raises(SystemExit) as ended:
         call("commands.predict", *line.split())
     assert ended.value.code == 2
@@ -323,7 +363,7 @@ def test_arguments_that_are_too_many_are_told(line: str, capsys):
 
 @contextlib.contextmanager
 def talking(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The command in a process of its own, which has answered what is in its input so far.
+    """The command in a process of its own, which has answered the only line of its input so far.
 
     It has nothing but the folder of the model, as after `dvc get`.
     """
@@ -341,10 +381,20 @@ def talking(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     ) as process:
         assert process.stdin
         assert process.stdout
-        process.stdin.write(b"w1\n" * predict.BLOCK)
+        process.stdin.write(b"w1\n")
         process.stdin.flush()
         assert json.loads(process.stdout.readline())["text"] == "w1"
         yield process
+
+
+def test_a_pipe_that_stays_open_is_answered_line_by_line(tmp_path):
+    with talking(shutil.copytree("models/candidate", tmp_path / "got")) as process:
+        process.stdin.write(b"w2\nw3")  # type: ignore[union-attr]
+        process.stdin.flush()  # type: ignore[union-attr]
+        assert json.loads(process.stdout.readline())["text"] == "w2"  # type: ignore[union-attr]
+        out, _ = process.communicate()
+        assert json.loads(out)["text"] == "w3"
+        assert process.returncode == 0
 
 
 def test_ctrl_c_and_a_closed_pipe_are_quiet(tmp_path):
@@ -355,7 +405,7 @@ def test_ctrl_c_and_a_closed_pipe_are_quiet(tmp_path):
         assert process.returncode == -signal.SIGINT
     with talking(folder) as process:
         process.stdout.close()  # type: ignore[union-attr]
-        process.stdin.write(b"w1\n" * predict.BLOCK)  # type: ignore[union-attr]
+        process.stdin.write(b"w1\n")  # type: ignore[union-attr]
         process.stdin.close()  # type: ignore[union-attr]
         assert process.stderr.read() == b""  # type: ignore[union-attr]
         assert process.wait() == 0
@@ -390,10 +440,10 @@ def test_a_review_is_decoded(capsys):
     assert text == decoded()[3]
     positive = load_reviews("test").labels[3]
     assert label == f"label: {'positive' if positive else 'negative'}"
-    of_seeds = np.load(PREDICTIONS / "candidate/test.npy")[:, 3].astype(float)
-    word = "positive" if of_seeds.mean() > 0.5 else "negative"
-    right = ((of_seeds > 0.5) == positive).sum()
-    assert variants[0] == f"candidate: {word} {of_seeds.mean():.3f}, {right}/3 seeds right"
+    by_seed = np.load(PREDICTIONS / "candidate/test.npy")[:, 3].astype(float)
+    word = "positive" if by_seed.mean() > 0.5 else "negative"
+    right = ((by_seed > 0.5) == positive).sum()
+    assert variants[0] == f"candidate: {word} {by_seed.mean():.3f}, {right}/3 seeds right"
     assert variants[1].startswith("deep: ")
 
 
@@ -405,8 +455,8 @@ def test_of_the_training_reviews_the_first_have_predictions(capsys):
 
 
 @pytest.mark.parametrize("number", ["40", "-1"])
-def test_a_review_that_is_not_there_is_told(number: str):
-    expected = f"error: no review {number}; the test reviews are 0 to 39"
+def test_a_review_that_is_not_there_is_one_sentence(number: str):
+    expected = f"error: there is no review {number}; expected 0 to 39"
     assert refusal("commands.decode", "--", number) == expected
 
 
@@ -416,7 +466,7 @@ def test_predictions_of_other_reviews_are_not_shown(trained, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     facts = PREDICTIONS / "deep/facts.json"
     write_json(facts, read_json(facts, dict) | {"sha256": "another"})
-    assert "of other reviews than data/reviews" in refusal("commands.decode", "0")
+    assert "not of the reviews in data/reviews" in refusal("commands.decode", "0")
     edit_params(
         tmp_path,
         variants={"candidate": {"recipe": "model", "features": "ngrams"}},
@@ -468,11 +518,17 @@ def test_an_export_needs_tensorflow_alone(tmp_path, predictors, trained):
         np.testing.assert_allclose(json.loads(line), expected, atol=1e-6)
 
 
+def test_an_encoder_without_operations_of_tensorflow_is_refused(predictors):
+    other = SimpleNamespace(encoder=object(), networks=[], vocabulary=Vocabulary(["w1"]))
+    with pytest.raises(TypeError, match="object: no such encoder in TensorFlow's operations"):
+        saved_model.classifier(other)
+
+
 @pytest.mark.parametrize("name", ["../models/candidate", "/elsewhere", "a/b", "..", ""])
 def test_an_export_is_written_below_exports_alone(name: str, trained: Path):
     before = sorted((trained / "models/candidate").rglob("*"))
     assert refusal("commands.export", name, "--model", "models/candidate") == (
-        f"error: {name!r} is no name of a variant; a folder is named by --model"
+        f"error: {name!r} is not the name of a variant; give a folder with --model"
     )
     assert sorted((trained / "models/candidate").rglob("*")) == before
 
@@ -483,10 +539,12 @@ def test_an_export_of_a_folder_has_its_name(tmp_path, trained, capsys):
     assert capsys.readouterr().out.startswith("exports/deep: 3 seeds")
 
 
-def test_a_tokenizer_that_tensorflow_has_not_is_told(tmp_path, monkeypatch):
+def test_a_tokenizer_without_operations_of_tensorflow_is_refused(tmp_path, monkeypatch):
     folder = shutil.copytree("models/candidate", tmp_path / "model")
     facts = json.loads((REVIEWS / "facts.json").read_text())
     write_json(folder / "encoder/facts.json", facts | {"tokenizer": "unicode"})
     monkeypatch.chdir(tmp_path)
-    assert "no such tokenizer" in refusal("commands.export", "--model", str(folder))
+    assert "no operations for the tokenizer unicode" in refusal(
+        "commands.export", "--model", str(folder)
+    )
     assert not list(tmp_path.glob("exports/*"))

@@ -5,6 +5,7 @@ import io
 import lzma
 import os
 import sys
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ INTERRUPTED = 130  # what a shell reports for Ctrl-C; DVC records only a stage t
 # archive without an expected member raises a KeyError.
 PARSE_ERRORS = (
     OSError, ValueError, KeyError, EOFError, YAMLError,
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError,
 )  # fmt: skip
 
 

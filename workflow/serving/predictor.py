@@ -1,4 +1,4 @@
-"""A trained variant applied to texts. Its folder in models/ is all that this needs.
+"""A trained variant applied to texts. It needs nothing but the variant's folder in models/.
 
 Importing this module imports TensorFlow, which takes seconds.
 """
@@ -13,7 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from scipy.special import log_expit, logsumexp
 
-import workflow.model.network  # noqa: F401 - sets TensorFlow up: sums are the same on any number of cores
+import workflow.model.network  # noqa: F401 - makes TensorFlow's sums the same on any number of cores
 from workflow.base.errors import InputError, reading
 from workflow.base.files import RERUN_HINT
 from workflow.base.reviews import Reviews
@@ -26,19 +26,19 @@ RESERVED = {START: "(start)", OUT_OF_VOCABULARY: "(rare words)"}
 
 
 class Predictor:
-    """The networks of a variant, one for each seed, and what makes their input of a text.
+    """The networks of a variant, one for each seed, and what makes their input from a text.
 
     Attributes:
-        vocabulary: makes word ranks of texts.
-        encoder: makes vectors of word ranks.
-        networks: in order of the seeds; each (n, columns) sparse float32 to (n, 1) probabilities.
+        vocabulary: makes word ranks from texts.
+        encoder: makes vectors from word ranks.
+        networks: by seed; each maps (n, columns) sparse float32 to (n, 1) probabilities.
     """
 
     def __init__(self, folder: Path) -> None:
         """Load models/VARIANT; InputError if it is missing or damaged."""
         paths = sorted(folder.glob("seed-*.keras"), key=lambda path: (len(path.name), path.name))
         if not paths:
-            raise InputError(f"{folder}: no trained model; `dvc repro` or `dvc pull` brings it")
+            raise InputError(f"{folder}: no trained model; run `dvc repro` or `dvc pull`")
         self.vocabulary = Vocabulary.load(folder / "encoder")
         self.encoder = load_encoder(folder / "encoder")
         self.networks = [load(path, self.encoder.columns) for path in paths]
@@ -48,32 +48,33 @@ class Predictor:
         parts = [np.empty((0, len(self.networks)), np.float32)]
         for block in self.encoder.encode(self.vocabulary.encode(texts)):
             vectors = sparse(block, self.encoder.columns)
-            of_seeds = [of_seed(vectors, training=False) for of_seed in self.networks]
-            parts.append(np.concatenate(of_seeds, axis=1))
+            by_seed = [network(vectors, training=False) for network in self.networks]
+            parts.append(np.concatenate(by_seed, axis=1))
         return np.concatenate(parts).T
 
     def contributions(self, text: str) -> list[tuple[str, float]]:
-        """Each word or n-gram of a text, and how far it contributions: above 0 towards positive.
+        """Each word or n-gram of a text, and how much it adds to the log-odds of being positive.
 
-        Each column of the review is taken out in turn, and the log-odds of the mean probability,
-        log(p / (1 - p)), are computed anew: what they fall by is its contribution. All else stays as it
-        is: without "good", the pair "not good" is still there, and no word moves. So contributions need
-        not add up to the log-odds.
+        The contribution of a column is what the log-odds of the mean probability, log(p / (1 - p)),
+        fall by if it is taken out of the review and all else stays: without "good", the pair
+        "not good" is still there. So contributions need not add up to the log-odds.
 
         Returns:
             The largest first.
         """
         (vectors,) = self.encoder.encode(self.vocabulary.encode([text]))
         columns = vectors.values.astype(np.int64)
-        log_odds = np.stack([without_each(of, columns, entries(vectors)) for of in self.networks])
+        weights = column_weights(vectors)
+        log_odds = np.stack([leave_one_out(n, columns, weights) for n in self.networks])
         # log(p / (1 - p)) with p the mean of the seeds, exact also where p is nearly 0 or 1.
         mean = logsumexp(log_expit(log_odds), axis=0) - logsumexp(log_expit(-log_odds), axis=0)
         contributions = mean[0] - mean[1:]
         order = np.argsort(-contributions, kind="stable")
-        words = self.encoder.words(columns[order])
         names = [
             self.vocabulary.decode(ranks) or RESERVED[column]
-            for ranks, column in zip(words, columns[order].tolist(), strict=True)
+            for ranks, column in zip(
+                self.encoder.words(columns[order]), columns[order].tolist(), strict=True
+            )
         ]
         return list(zip(names, contributions[order].tolist(), strict=True))
 
@@ -87,8 +88,8 @@ def load(path: Path, columns: int) -> keras.Sequential:
         return loaded
 
 
-def entries(vectors: Reviews) -> NDArray[np.float32]:
-    """What is in the columns that are not 0."""
+def column_weights(vectors: Reviews) -> NDArray[np.float32]:
+    """The values in the columns that are not 0."""
     return np.ones(len(vectors.values), np.float32) if vectors.weights is None else vectors.weights
 
 
@@ -96,18 +97,18 @@ def sparse(vectors: Reviews, columns: int) -> tf.SparseTensor:
     """Vectors as a network takes them: (n, columns) float32."""
     rows = np.repeat(np.arange(len(vectors)), np.diff(vectors.offsets))
     indices = np.column_stack([rows, vectors.values.astype(np.int64)])
-    return tf.SparseTensor(indices, entries(vectors), (len(vectors), columns))
+    return tf.SparseTensor(indices, column_weights(vectors), (len(vectors), columns))
 
 
-def without_each(
-    of_seed: keras.Sequential, columns: NDArray[np.int64], weights: NDArray[np.float32]
+def leave_one_out(
+    network: keras.Sequential, columns: NDArray[np.int64], weights: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     """(1 + columns,): log-odds of a review, first whole, then without each of its columns.
 
-    What the first layer sums up is linear in the columns, so that taking one out is a subtraction,
-    and the time is that of 1 + columns reviews of one column.
+    The first layer's sum is linear in the columns, so a column is taken out by a subtraction, and
+    the time is that of 1 + columns reviews of one column.
     """
-    first, *others = [layer for layer in of_seed.layers if hasattr(layer, "kernel")]
+    first, *others = [layer for layer in network.layers if hasattr(layer, "kernel")]
     parts = tf.gather(first.kernel.value, columns) * weights[:, None]
     whole = tf.reduce_sum(parts, axis=0) + first.bias
     sums = tf.concat([whole[None], whole - parts], axis=0)

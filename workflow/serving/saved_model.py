@@ -1,6 +1,6 @@
 """A predictor as a graph of TensorFlow's own operations, from texts to probabilities.
 
-What `workflow.text.tokenizer`, `workflow.features.encoders` and `workflow.features.ngrams` do in Python is done here once more.
+It repeats in TensorFlow what workflow.text and workflow.features do in Python.
 """
 
 import functools
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from workflow.base.errors import InputError
-from workflow.features.multi_hot import INDEX_FROM, OUT_OF_VOCABULARY, START
+from workflow.features.multi_hot import INDEX_FROM, OUT_OF_VOCABULARY, START, MultiHotEncoder
 from workflow.features.ngrams import WORD_BITS, NGramEncoder
 from workflow.features.params import NGramParams, PositionWeights
 from workflow.serving.predictor import Predictor
@@ -33,7 +33,7 @@ class Words(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """Entries of a sparse matrix, perhaps some of them more than once: (entries,) each."""
+    """Entries of a sparse matrix, (entries,) each; there may be several in one place."""
 
     rows: Any  # int64
     columns: Any  # int64
@@ -41,36 +41,39 @@ class Cells(NamedTuple):
 
 
 def classifier(predictor: Predictor) -> tf.Module:
-    """What `serve`s texts: (n,) strings in UTF-8 to (n,) float32, the mean of the seeds.
+    """A module whose `serve` maps (n,) strings in UTF-8 to (n,) float32, the mean of the seeds.
 
     Raises:
-        InputError: texts are divided into words in a way that TensorFlow has no operations for.
+        InputError: the tokenizer cannot be written with TensorFlow's operations.
+        TypeError: the encoder cannot.
     """
     encoder, networks, vocabulary = predictor.encoder, predictor.networks, predictor.vocabulary
     if vocabulary.tokenizer != "ascii":
         raise InputError(
-            f"data.csv.tokenizer: {vocabulary.tokenizer}: TensorFlow alone has no such tokenizer; export "
-            "a model that was trained with ascii, or call commands.predict"
+            f"TensorFlow has no operations for the tokenizer {vocabulary.tokenizer}; export a "
+            "model that was trained with data.csv.tokenizer ascii, or use commands.predict"
         )
     module = tf.Module()
     ranks = tf.range(1, len(vocabulary.words) + 1, dtype=tf.int64)
-    # What is not an attribute is not written; of a Keras network, all would be, and twice.
+    # Only attributes are saved; a Keras network would be saved whole, and twice.
     module.table = table = tf.lookup.StaticHashTable(
         tf.lookup.KeyValueTensorInitializer(tf.constant(vocabulary.words), ranks), 0
     )
-    module.weights = [variable.value for of in networks for variable in of.variables]
+    module.weights = [variable.value for network in networks for variable in network.variables]
     if isinstance(encoder, NGramEncoder):
-        # A variable, for a constant makes the graph larger than some readers allow.
+        # A variable: as a constant it makes the graph larger than some readers allow.
         module.keys = keys = tf.Variable(encoder.keys, trainable=False)
         cells = functools.partial(n_grams, keys=keys, settings=encoder.params)
-    else:
+    elif isinstance(encoder, MultiHotEncoder):
         cells = functools.partial(multi_hot, num_words=encoder.columns)
+    else:
+        raise TypeError(f"{type(encoder).__name__}: no such encoder in TensorFlow's operations")
 
     def serve(texts: Any) -> Any:
         words = words_of(texts, table)
         vectors = sparse_matrix(cells(words), words.number, encoder.columns)
-        of_seeds = [network(vectors, training=False)[:, 0] for network in networks]
-        return tf.add_n(of_seeds) / len(of_seeds)
+        by_seed = [network(vectors, training=False)[:, 0] for network in networks]
+        return tf.add_n(by_seed) / len(by_seed)
 
     module.serve = tf.function(serve, [tf.TensorSpec([None], tf.string, "texts")])
     return module
@@ -98,12 +101,12 @@ def multi_hot(words: Words, num_words: int) -> Cells:
 
 
 def n_grams(words: Words, keys: Any, settings: NGramParams) -> Cells:
-    """As `ngrams.NGrams.encode`, but that the column of a key is searched for among all `keys`."""
+    """As `NGramVocabulary.encode`, except that keys are found by binary search."""
     length = tf.math.unsorted_segment_sum(tf.ones_like(words.rows), words.rows, words.number)
     from_start = tf.range(tf.size(words.rows, tf.int64))
     from_start -= tf.gather(tf.cumsum(length, exclusive=True), words.rows)
     from_end = tf.gather(length, words.rows) - 1 - from_start
-    weights = weights_of_words(from_start, from_end, settings.position_weights)
+    weights = position_weights(from_start, from_end, settings.position_weights)
 
     at = tf.range(tf.size(words.rows, tf.int64))  # where an n-gram begins, and its number
     numbers = tf.zeros_like(at)
@@ -122,17 +125,17 @@ def n_grams(words: Words, keys: Any, settings: NGramParams) -> Cells:
     return Cells(tf.gather(words.rows, starts), columns, tf.gather(weights, starts))
 
 
-def weights_of_words(from_start: Any, from_end: Any, weights: PositionWeights) -> Any:
-    """As `ngrams.weights_of_words`."""
+def position_weights(from_start: Any, from_end: Any, weights: PositionWeights) -> Any:
+    """As `ngrams.position_weights`."""
     end = weights.end * tf.exp(-tf.cast(from_end, tf.float64) / weights.end_length)
     start = weights.start * tf.exp(-tf.cast(from_start, tf.float64) / weights.start_length)
     return tf.cast(1 + end + start, tf.float32)
 
 
 def sparse_matrix(cells: Cells, rows: Any, columns: int) -> Any:
-    """A SparseTensor; of an entry that is there more than once, the largest weight."""
-    places, which = tf.unique(cells.rows * columns + cells.columns)
-    largest = tf.math.unsorted_segment_max(cells.weights, which, tf.size(places))
+    """A SparseTensor; where there are several entries in a place, the one of largest weight."""
+    places, numbers = tf.unique(cells.rows * columns + cells.columns)
+    largest = tf.math.unsorted_segment_max(cells.weights, numbers, tf.size(places))
     indices = tf.stack([places // columns, places % columns], axis=1)
     return tf.sparse.reorder(tf.SparseTensor(indices, largest, tf.stack([rows, columns])))
 

@@ -1,22 +1,21 @@
 """The form that every source brings its reviews into: labelled word ranks in flat arrays."""
 
 import hashlib
-import itertools
 from array import array as flat_array
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from workflow.base.reviews import Reviews
 from workflow.text.params import Tokenizer
 
-MOST_WORDS = 50_000_000  # in the lists of an archive; that of Keras has 6 million
-MOST_DIFFERENT = (1 << 24) - 1  # so many can n-grams tell apart
-BLOCK = 10_000  # reviews renumbered at once
+MAX_WORDS = (1 << 24) - 1  # n-grams tell no more words apart
+BLOCK = 10_000_000  # words counted at once
+
+Integers = NDArray[np.int64]
 
 
 class Corpus(NamedTuple):
@@ -25,108 +24,30 @@ class Corpus(NamedTuple):
     training: Reviews
     test: Reviews
     word_index: dict[str, int]  # word -> rank, by rank
-    tokenizer: Tokenizer = "ascii"  # how texts were divided into these words
-    file: str = ""  # the name of the user's file that they are from
+    tokenizer: Tokenizer = "ascii"
+    file: str = ""  # the name of the user's file
 
 
-def make_corpus(train: Reviews, test: Reviews, words: Sequence[str]) -> Corpus:
-    """Put reviews of ranks into Keras's order.
-
-    The order is that of `keras.datasets.imdb`: one `RandomState(113)` shuffles train, then test.
-
-    Raises:
-        ValueError: there is no word at all, there are too many, or a rank is not one of them.
-    """
-    if not words:
-        raise ValueError("there is no word in any review to train on")
-    if len(words) > MOST_DIFFERENT:
-        raise ValueError(f"{len(words):,} different words are more than {MOST_DIFFERENT:,}")
-    random = np.random.RandomState(113)
-    splits: list[Reviews] = []
-    for reviews in (train, test):
-        ranks = reviews.values
-        if len(ranks) and not 1 <= ranks.min() <= ranks.max() <= len(words):
-            raise ValueError(
-                f"ranks run from {ranks.min()} to {ranks.max()}, words from 1 to {len(words)}"
-            )
-        order = np.arange(len(reviews))
-        random.shuffle(order)
-        splits.append(pick(reviews, order))
-    return Corpus(splits[0], splits[1], {word: rank for rank, word in enumerate(words, 1)})
-
-
-def pick(reviews: Reviews, rows: NDArray[np.int64]) -> Reviews:
-    """A copy of these reviews, in this order."""
-    starts, stops = (
-        bounds[rows].tolist() for bounds in (reviews.offsets[:-1], reviews.offsets[1:])
-    )
-    parts = [reviews.values[a:b] for a, b in zip(starts, stops, strict=True)]
-    lengths = np.diff(reviews.offsets)[rows]
-    return Reviews(
-        np.concatenate([reviews.values[:0], *parts]), with_start(lengths), reviews.labels[rows]
-    )
-
-
-def with_start(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Offsets: where reviews of these lengths begin, and where the last one ends."""
-    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-
-
-# --- from lists of ranks --------------------------------------------------------------------------
-
-
-def flatten(reviews: Sequence[Any], labels: NDArray[Any]) -> Reviews:
-    """Lists of ranks, which `check_lists` knows, as one flat array with offsets.
-
-    Raises:
-        ValueError: a rank is out of range, a label is not one, or their numbers differ.
-    """
-    flat = flat_array("I")
-    try:
-        for review in reviews:
-            flat.fromlist(review)
-    except OverflowError:
-        raise ValueError("a rank is negative or has more than 32 bits") from None
-    offsets = with_start(np.array([*map(len, reviews)], np.int64))
-    return Reviews(np.frombuffer(flat, np.uint32), offsets, check_labels(labels, len(reviews)))
-
-
-def check_lists(reviews: Sequence[Any]) -> None:
-    """ValueError or TypeError if they are anything but lists of integers, not too long."""
-    check_types(list, reviews)
-    if (number := sum(map(len, reviews))) > MOST_WORDS:
-        raise ValueError(f"{number:,} words are more than {MOST_WORDS:,}")
-    check_types(int, itertools.chain.from_iterable(reviews))
-
-
-def check_labels(labels: NDArray[Any], number: int) -> NDArray[np.uint8]:
-    """The labels of so many reviews; ValueError if that is not what they are."""
-    if labels.shape != (number,) or number == 0:
-        raise ValueError(f"{number} reviews have labels of shape {labels.shape}")
+def check_labels(labels: NDArray[Any], reviews: int) -> None:
+    """ValueError unless there is one label, 0 or 1, for each of the reviews."""
+    if labels.shape != (reviews,) or reviews == 0:
+        raise ValueError(f"{reviews} reviews have labels of shape {labels.shape}")
     if labels.dtype.kind not in "iu" or not np.isin(labels, (0, 1)).all():
         raise ValueError("a label is neither 0 nor 1")
-    return labels.astype(np.uint8)
-
-
-def check_types(expected: type, values: Iterable[Any]) -> None:
-    """TypeError if one is anything else, be it a subclass: True is no number here."""
-    if others := set(map(type, values)) - {expected}:
-        names = ", ".join(sorted(other.__name__ for other in others))
-        raise TypeError(f"{names} where {expected.__name__} is expected")
-
-
-# --- from texts -----------------------------------------------------------------------------------
 
 
 def number_words(
     texts: Iterable[list[str]],
-) -> tuple[NDArray[np.uint32], NDArray[np.int64], list[str]]:
-    """The words of all texts as numbers, where each text begins, and the word of each number.
+) -> tuple[NDArray[np.uint32], Integers, list[str]]:
+    """Number words in order of first appearance.
 
-    A text is forgotten once it is read: what stays are 4 bytes for each of its words.
+    Only 4 bytes for each word of a text stay in memory.
+
+    Returns:
+        The numbers of the words of all texts, the offsets of the texts, the word of each number.
     """
     numbers: defaultdict[str, int] = defaultdict()
-    numbers.default_factory = numbers.__len__  # 0, 1, …: in order of first appearance
+    numbers.default_factory = numbers.__len__  # a new word gets the next number
     values, offsets = flat_array("I"), flat_array("q", [0])
     for words in texts:
         values.extend(map(numbers.__getitem__, words))
@@ -134,29 +55,61 @@ def number_words(
     return np.frombuffer(values, np.uint32), np.frombuffer(offsets, np.int64), [*numbers]
 
 
-def rank_words(train: Reviews, test: Reviews, words: Sequence[str]) -> Corpus:
-    """A corpus of reviews, still in their order, in which `number_words` gave a word its number.
+def rank_words(
+    reviews: Reviews, words: Sequence[str], training_rows: Integers, test_rows: Integers
+) -> Corpus:
+    """Divide reviews of word numbers into training and test reviews of word ranks.
 
-    Words are ranked by falling count in the training reviews; those with the same count in order
-    of first appearance. A test word that no training review has is dropped, as in the archive.
-    The numbers are replaced in place.
+    Words are ranked by falling count in the training reviews; those with the same count by their
+    number. A word that no training review has is dropped from the test reviews, as in the archive.
+
+    Args:
+        reviews: words as `number_words` numbers them.
+        words: the word of each number.
+        training_rows: the training reviews, in their order.
+        test_rows: the test reviews, in their order.
+
+    Raises:
+        ValueError: there is no word in the training reviews, or there are more than MAX_WORDS.
     """
-    counts = pd.Series(train.values).value_counts(sort=False)  # in order of first appearance
-    ranked = counts.index.to_numpy()[np.argsort(-counts.to_numpy(), kind="stable")]
+    counts = count_words(reviews, len(words), training_rows)
+    ranked = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+    if not 0 < len(ranked) <= MAX_WORDS:
+        raise ValueError(
+            f"there are {len(ranked):,} different words in the reviews to train on; "
+            f"expected 1 to {MAX_WORDS:,}"
+        )
     rank = np.zeros(len(words), np.uint32)
     rank[ranked] = np.arange(1, len(ranked) + 1)
-    train, test = renumber(train, rank), renumber(test, rank)
-    return make_corpus(train, test, [words[i] for i in ranked.tolist()])
+    return Corpus(
+        pick(reviews, training_rows, rank),
+        pick(reviews, test_rows, rank),
+        {words[number]: rank for rank, number in enumerate(ranked.tolist(), 1)},
+    )
 
 
-def renumber(reviews: Reviews, rank: NDArray[np.uint32]) -> Reviews:
-    """Each number replaced, in place, by its rank; without those whose rank is 0."""
-    for block in reviews.blocks(BLOCK):
-        block.values[:] = rank[block.values]
-    if reviews.values.all():
-        return reviews
-    kept = np.concatenate([[0], np.cumsum(reviews.values > 0)])
-    return Reviews(reviews.values[reviews.values > 0], kept[reviews.offsets], reviews.labels)
+def count_words(reviews: Reviews, words: int, rows: Integers) -> Integers:
+    """(words,): how often each word number occurs in the reviews of these rows."""
+    is_counted = np.zeros(len(reviews), bool)
+    is_counted[rows] = True
+    is_counted = np.repeat(is_counted, np.diff(reviews.offsets))
+    counts = np.zeros(words, np.int64)
+    for start in range(0, len(is_counted), BLOCK):
+        block = slice(start, start + BLOCK)
+        counts += np.bincount(reviews.values[block][is_counted[block]], minlength=words)
+    return counts
+
+
+def pick(reviews: Reviews, rows: Integers, rank: NDArray[np.uint32]) -> Reviews:
+    """The reviews of these rows, in this order, their words ranked and those of rank 0 dropped."""
+    starts, stops = reviews.offsets[rows], reviews.offsets[rows + 1]
+    values, offsets = np.empty((stops - starts).sum(), np.uint32), [0]
+    for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+        ranks = rank[reviews.values[start:stop]]
+        ranks = ranks[ranks > 0]
+        offsets.append(offsets[-1] + len(ranks))
+        values[offsets[-2] : offsets[-1]] = ranks
+    return Reviews(values[: offsets[-1]], np.array(offsets, np.int64), reviews.labels[rows])
 
 
 def content_hash(corpus: Corpus) -> str:

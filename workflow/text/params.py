@@ -9,7 +9,8 @@ from workflow.base.files import SOURCES
 from workflow.base.schema import Block, shortened
 
 
-def _text_encoding(name: str) -> str:
+def text_encoding(name: str) -> str:
+    """`name`; ValueError if it is not a text encoding."""
     try:
         "".encode(name)
     except (LookupError, ValueError):
@@ -26,6 +27,7 @@ def _source(name: str) -> str:
 Name = Annotated[str, StringConstraints(min_length=1)]
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Delimiter = Annotated[str, StringConstraints(pattern='^[^"\r\n]$')]
 Tokenizer = Literal["ascii", "unicode"]  # names in workflow/text/tokenizer.py
 # A number or a boolean stands for its text, as in JSON lines: 1, true.
 Label = Annotated[Name, BeforeValidator(lambda v: json.dumps(v) if isinstance(v, int) else v)]
@@ -55,7 +57,8 @@ class CsvParams(Block):
     positive: Label | None = None
     negative: Label | None = None
     test_share: Annotated[float, Field(gt=0, lt=1)]
-    encoding: Annotated[str, AfterValidator(_text_encoding)] = "utf-8"
+    encoding: Annotated[str, AfterValidator(text_encoding)] = "utf-8"
+    delimiter: Delimiter | None = None  # as the header shows
     tokenizer: Tokenizer = "ascii"
     duplicates: Literal["keep", "drop"] = "drop"
 

@@ -1,7 +1,7 @@
-"""Text and label of each row of a CSV, TSV or JSON lines file, packed or not, one row at a time.
+"""The rows of a CSV, TSV or JSON lines file, or the lines of a text, one at a time.
 
-With the csv module of Python, not pandas: that takes a row with a column too few or too many for a
-good one, and does not tell in which row a quote was opened or a character could not be decoded.
+With Python's csv module, not pandas, which accepts a row with a column too few or too many and does
+not name the row in which a quote was opened.
 """
 
 import bz2
@@ -11,90 +11,111 @@ import gzip
 import io
 import itertools
 import lzma
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
-from tqdm import tqdm
 
-from workflow.text.params import CsvParams
+from workflow.base.errors import warn
 
 UNPACK: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
-JSON_LINES = ".jsonl"
-LONGEST = 10_000_000  # characters of a line, and of a text: a quote left open ends there
+DELIMITERS = {"csv": ",", "tsv": "\t"}  # the usual ones
+KINDS = (*DELIMITERS, "jsonl", "lines")
+MAX_LENGTH = 10_000_000  # characters of a line and of a cell, which a quote left open ends there
 
-Rows = Iterator[tuple[int, list[str]]]  # the number of a row, and its text and its label
-
-
-def read_rows(path: Path, source: CsvParams) -> Rows:
-    """Text and label of each row, with a progress bar on a terminal; ValueError if one is bad."""
-    unpack = UNPACK.get(path.suffix.lower())
-    kind = Path(path.stem if unpack else path.name).suffix.lower()
-    if kind not in (*DELIMITERS, JSON_LINES):
-        raise ValueError("its name must end in .csv, .tsv or .jsonl, and then .gz, .bz2 or .xz")
-    columns = [source.text, source.label]
-    encoding = codecs.lookup(source.encoding).name
-    encoding = "utf-8-sig" if encoding == "utf-8" else encoding  # a mark at its start is no text
-    with (
-        path.open("rb") as file,
-        tqdm(
-            desc=path.name, total=path.stat().st_size, unit="B", unit_scale=True, disable=None
-        ) as bar,
-    ):
-        # What cannot be decoded becomes surrogates, so that its row and column can be told.
-        stream = unpack(file) if unpack else file
-        lines = read_lines(io.TextIOWrapper(stream, encoding, "surrogateescape", newline=""))
-        found = (
-            json_rows(lines, columns)
-            if kind == JSON_LINES
-            else table_rows(lines, DELIMITERS[kind], columns)
-        )
-        try:
-            for row, values in found:
-                for column, value in zip(columns, values, strict=True):
-                    check_characters(value, f"row {row}, column {column!r}")
-                yield row, values
-                bar.update(file.tell() - bar.n)
-        except EncodingError as place:
-            named = f"the encoding {source.encoding}, which data.csv.encoding in params.yaml names"
-            raise ValueError(f"{place}: it is not in {named}") from None
+Rows = Iterator[tuple[int, dict[str, Any]]]  # the number of a row, from 1, and its values by column
 
 
-def read_lines(text: io.TextIOWrapper) -> Iterator[str]:
+def kind_of(path: Path) -> str:
+    """One of KINDS by the name of a file, packed or not: `lines` unless it is a table."""
+    name = path.stem if path.suffix.lower() in UNPACK else path.name
+    kind = Path(name).suffix.lower().removeprefix(".")
+    return kind if kind in KINDS else "lines"
+
+
+def unpack(file: BinaryIO, path: Path) -> Any:
+    """The content of a file that may be packed."""
+    opener = UNPACK.get(path.suffix.lower())
+    return opener(file) if opener else file
+
+
+def read_rows(
+    stream: Any, kind: str, columns: Sequence[str], encoding: str, delimiter: str | None = None
+) -> Rows:
+    """The rows of a file that is open for reading bytes.
+
+    Args:
+        stream: the file.
+        kind: one of KINDS; `lines` has one column, `columns[0]`.
+        columns: those which must be there, with a text in each row.
+        encoding: a text encoding that Python knows.
+        delimiter: of a CSV or TSV; None: the usual one, or one of , ; | and tab that fits the
+            header, which is then reported.
+
+    Raises:
+        ValueError: the row, the column, and why it cannot be read.
+    """
+    lines = read_lines(stream, encoding)
+    if kind == "jsonl":
+        return json_rows(lines, columns)
+    if kind == "lines":
+        return ((i, {columns[0]: line.rstrip("\r\n")}) for i, line in enumerate(lines, 1))
+    return table_rows(lines, columns, DELIMITERS[kind], delimiter)
+
+
+def read_lines(stream: Any, encoding: str) -> Iterator[str]:
+    """The lines of a file, with their ends."""
+    encoding = codecs.lookup(encoding).name
+    codec = "utf-8-sig" if encoding == "utf-8" else encoding  # some programs write a mark
+    # What cannot be decoded becomes surrogates, so that its line can be named.
+    text = io.TextIOWrapper(stream, codec, "surrogateescape", newline="")
     for number in itertools.count(1):
         try:
-            line = text.readline(LONGEST + 1)
+            line = text.readline(MAX_LENGTH + 1)
+            line.encode()
+            if "\0" in line:
+                raise UnicodeDecodeError(encoding, line.encode(encoding), 0, 1, "NUL")
         except UnicodeError as error:
-            raise EncodingError(f"line {number}") from error
-        if len(line) > LONGEST:
-            raise ValueError(f"line {number} has more than {LONGEST:,} characters")
+            content = getattr(error, "object", b"")
+            if isinstance(content, str):
+                content = content.encode(encoding, "surrogateescape")
+            raise ValueError(
+                f"line {number}: not in the encoding {encoding}; it may be in "
+                f"{likely_encoding(content)}: set data.csv.encoding in params.yaml, or --encoding"
+            ) from None
+        if len(line) > MAX_LENGTH:
+            raise ValueError(f"line {number} has more than {MAX_LENGTH:,} characters")
         if not line:
-            break
+            return
         yield line
 
 
-class EncodingError(ValueError):
-    """The place of a text that is not in the encoding in which it is read."""
+def likely_encoding(content: bytes) -> str:
+    """The first of the most common encodings in which `content` makes sense."""
+    if b"\0" in content or content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    for name in ("utf-8", "cp1252"):
+        try:
+            content.decode(name)
+        except UnicodeDecodeError:
+            continue
+        return name
+    return "latin-1"
 
 
-def check_characters(value: str, place: str) -> None:
-    """EncodingError or ValueError if a text has characters that cannot be."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise EncodingError(place) from None
-    if "\0" in value:
-        raise ValueError(f"{place}: there is a NUL byte in it")
-
-
-def table_rows(lines: Iterator[str], delimiter: str, columns: list[str]) -> Rows:
-    """Rows as a spreadsheet counts them: the header is row 1. Blank lines are passed over."""
-    csv.field_size_limit(LONGEST)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+def table_rows(
+    lines: Iterator[str], columns: Sequence[str], usual: str, delimiter: str | None
+) -> Rows:
+    """Rows as a spreadsheet numbers them: the header is row 1. Blank lines are skipped."""
+    csv.field_size_limit(MAX_LENGTH)
+    first = next(filter(str.strip, lines), "")
+    if delimiter is None:
+        delimiter = fitting_delimiter(first, columns, usual)
+        if delimiter != usual:
+            warn(f"read with the delimiter {delimiter!r}, which fits the header {first.strip()!r}")
+    reader = csv.reader(itertools.chain([first], lines), delimiter=delimiter, strict=True)
     header: list[str] = []
-    places: list[int] = []
     for number in itertools.count(1):
         try:
             row = next(reader)
@@ -102,40 +123,49 @@ def table_rows(lines: Iterator[str], delimiter: str, columns: list[str]) -> Rows
             return
         except csv.Error as error:
             raise ValueError(f"row {number}: {error}; is a quote left open?") from None
+        if not row:
+            continue
         if not header:
             header = row
-            for cell in header:
-                check_characters(cell, f"row {number}")
-            places = [place_of(column, header) for column in columns if header]
-        elif row:
-            if len(row) != len(header):
-                raise ValueError(
-                    f"row {number}: {len(row)} values, but the header has {len(header)} columns"
-                )
-            yield number, [row[place] for place in places]
+            check_header(header, columns)
+        elif len(row) != len(header):
+            raise ValueError(
+                f"row {number}: {len(row)} values, but the header has {len(header)} columns"
+            )
+        else:
+            yield number, dict(zip(header, row, strict=True))
 
 
-def place_of(column: str, header: list[str]) -> int:
-    if header.count(column) != 1:
-        number = "no column is" if column not in header else f"{header.count(column)} columns are"
-        raise ValueError(f"{number} called {column!r}; there are {', '.join(map(repr, header))}")
-    return header.index(column)
+def fitting_delimiter(header: str, columns: Sequence[str], usual: str) -> str:
+    """The delimiter with which all the columns are in the header; `usual` if there is none."""
+    delimiters: list[str] = [usual, *",;\t|"]
+    for delimiter in delimiters:
+        if set(columns).issubset(next(csv.reader([header], delimiter=delimiter), [])):
+            return delimiter
+    return usual
 
 
-def json_rows(lines: Iterator[str], columns: list[str]) -> Rows:
-    """One JSON object per line; numbers and truth values as JSON writes them."""
+def check_header(header: list[str], columns: Sequence[str]) -> None:
+    """ValueError unless each of the columns is there once."""
+    for column in columns:
+        if (count := header.count(column)) != 1:
+            number = f"{count} columns are" if count else "no column is"
+            names = ", ".join(map(repr, header))[:300]
+            raise ValueError(f"{number} called {column!r}; there are {names}")
+
+
+def json_rows(lines: Iterator[str], columns: Sequence[str]) -> Rows:
+    """One JSON object per line; in `columns`, numbers and truth values as JSON writes them."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        check_characters(line, f"row {number}")
         try:
-            record = orjson.loads(line)
+            row = orjson.loads(line)
         except ValueError as error:
             raise ValueError(f"row {number}: {error}") from None
-        values = []
         for column in columns:
-            value = record.get(column) if isinstance(record, dict) else None
+            value = row.get(column) if isinstance(row, dict) else None
             if value is None or isinstance(value, dict | list):
-                raise ValueError(f"row {number}, column {column!r}: no text or number is there")
-            values.append(value if isinstance(value, str) else orjson.dumps(value).decode())
-        yield number, values
+                raise ValueError(f"row {number}, column {column!r}: expected a text or a number")
+            row[column] = value if isinstance(value, str) else orjson.dumps(value).decode()
+        yield number, row

@@ -1,6 +1,6 @@
 """The words that reviews are made of: texts to word ranks, and back."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,30 +29,29 @@ class Vocabulary:
 
     @classmethod
     def load(cls, folder: Path) -> "Vocabulary":
-        """Of data/reviews or of an encoder; InputError if it is missing or damaged."""
-        path, facts = folder / "word_index.json", folder / "facts.json"
+        """From data/reviews or an encoder's folder; InputError if it is missing or damaged."""
+        path = folder / "word_index.json"
         ranks = read_json(path, dict[str, int])
         with reading(path, RERUN_HINT):
             if list(ranks.values()) != list(range(1, len(ranks) + 1)):
                 raise ValueError("the ranks are not 1, 2, 3, …")
-        return cls(list(ranks), read_json(facts, ReviewFacts).tokenizer)
+        return cls(list(ranks), read_json(folder / "facts.json", ReviewFacts).tokenizer)
 
     @cached_property
     def ranks(self) -> dict[str, int]:
         """The rank of each word, from 1."""
         return {word: rank for rank, word in enumerate(self.words, 1)}
 
-    @property
-    def tokenize(self) -> Callable[[str], list[str]]:
-        """Divides a text into words."""
-        return TOKENIZERS[self.tokenizer]
+    def tokenize(self, text: str) -> list[str]:
+        """The words of a text."""
+        return TOKENIZERS[self.tokenizer](text)
 
     def encode(self, texts: Iterable[str]) -> Reviews:
-        """Texts as data/reviews has them, but for their labels, which are 0.
+        """Texts as data/reviews has them, with labels that are all 0.
 
-        A word that has no rank is dropped, whatever the features: that is how the test reviews of
-        both sources were made. So the words beside it become neighbours, and to multi-hot vectors
-        it is not the same as a rare word, which has a rank and becomes OUT_OF_VOCABULARY.
+        An unknown word is dropped, as in the test reviews, so the words beside it become
+        neighbours. A rare word is another thing: it has a rank, and multi-hot vectors have it as
+        OUT_OF_VOCABULARY.
         """
         known = [
             [self.ranks[word] for word in self.tokenize(text) if word in self.ranks]
@@ -63,7 +62,7 @@ class Vocabulary:
         return Reviews(values, offsets, np.zeros(len(known), np.uint8))
 
     def decode(self, ranks: NDArray[np.integer[Any]]) -> str:
-        """The words of these ranks; 0, which is none, is left out."""
+        """The words of these ranks; 0, which is padding, is left out."""
         return " ".join(self.words[rank - 1] for rank in ranks.tolist() if rank)
 
     def unknown(self, text: str) -> list[str]:
