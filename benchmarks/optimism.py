@@ -30,7 +30,7 @@ def first_fits(params: Params, variant: str) -> Bits:
     """What the networks that were trained on the train split alone get right."""
     recipe = params.recipe(variant)
     if not recipe.refit:
-        return read_correct(CORRECT / f"{variant}.npz").of
+        return read_correct(CORRECT / f"{variant}.npz").by_split
     alone = recipe.model_copy(update={"refit": False})
     return train_again(alone, load(params, variant), params.train.all_seeds)
 

@@ -105,7 +105,7 @@ def two_best(of: Sources) -> str | None:
     if len(means) < 2:
         return None
     first, second = (str(name) for name in means.index)
-    d = difference(*(of.correct[name].of["validation"] for name in (first, second)))
+    d = difference(*(of.correct[name].by_split["validation"] for name in (first, second)))
     (word,) = verdicts({first: d}, of.min_effect).values()
     return f"On validation `{first}` minus `{second}`: {points(d._asdict())} points, `{word}`."
 
@@ -160,7 +160,7 @@ def figures(of: Sources) -> list[list[str]]:
 def conclusions(of: Sources) -> list[list[str]]:
     """What the notebook concludes, judged as `make review` would judge it, on validation."""
     said = of.conclusions.to_dict("records")
-    bits = {name: correct.of["validation"] for name, correct in of.correct.items()}
+    bits = {name: correct.by_split["validation"] for name, correct in of.correct.items()}
     pairs = dict.fromkeys((c["variant"], c["other"]) for c in said)
     found = {(ours, theirs): difference(bits[ours], bits[theirs]) for ours, theirs in pairs}
     words = verdicts(found, of.min_effect)

@@ -19,8 +19,6 @@ from workflow.evaluation.significance import CANNOT_TELL, luck, verdicts
 from workflow.params import load_params
 from workflow.report.comparison import (
     OPTIONS,
-    POINTS,
-    ROUNDED,
     Change,
     changed_code,
     changed_params,
@@ -30,8 +28,15 @@ from workflow.report.comparison import (
     table,
     variants_with_same_inputs,
     verdict,
+    wins,
 )
-from workflow.report.revisions import Results, experiments, revision, without_results
+from workflow.report.revisions import (
+    Experiment,
+    Results,
+    experiments,
+    revision,
+    without_results,
+)
 
 SOME = "dvc exp run --queue -S 'model.dropout=0.1,0.3,0.5'; dvc queue start"
 
@@ -40,77 +45,83 @@ def make_report(
     base: Results, commit: str, min_effect: float, variants: set[str]
 ) -> dict[str, Any]:
     """A row for each experiment and variant whose accuracy changed, and why others have none."""
-    found: dict[tuple[str, str], Change] = {}
-    what: dict[str, dict[str, Any]] = {}
-    why = without_results(commit)
-    _ = base.correct, base.params  # what is damaged there is no fault of an experiment
-    for experiment, name in experiments({commit}).items():
+    compared: dict[tuple[str, str], Change] = {}
+    causes: dict[str, dict[str, Any]] = {}
+    not_compared = without_results(commit)
+    _ = base.correct, base.params  # what is damaged there is not the fault of an experiment
+    for experiment in {e.tree: e for e in reversed(experiments()) if e.base == commit}.values():
+        name = experiment.name
         try:
-            with revision(experiment) as (ours, _):
-                same_data = base.facts == ours.facts
-                changed, _ = changes(base, ours, "validation") if same_data else ({}, [])
-                code = changed_code(commit, experiment)
-                alike = variants_with_same_inputs(base, ours, code)
-                params = {key: value["new"] for key, value in changed_params(base, ours).items()}
+            with revision(experiment.commit) as (ours, _):
+                reason, changed, causes[name] = examine(base, commit, ours, experiment, variants)
         except InputError:
-            why[name] = "no results, or damaged ones"
+            not_compared[name] = "no results, or damaged ones"
             continue
-        what[name] = {"params": params, "code": [*code]}
-        of_experiment = {
-            (name, variant): change
-            for variant, change in changed.items()
-            if variant in variants
-            and not (variant in alike and abs(change.difference.mean) < ROUNDED)
-        }
-        if same_data and of_experiment:
-            found |= of_experiment
-            why.pop(name, None)
+        if reason:
+            not_compared[name] = reason
         else:
-            why[name] = "no change" if same_data else "other data"
-    differences = {key: change.difference for key, change in found.items()}
-    words = verdicts(differences, min_effect)
+            not_compared.pop(name, None)
+            compared |= {(name, variant): change for variant, change in changed.items()}
+    words = verdicts({key: change.difference for key, change in compared.items()}, min_effect)
     rows = [
-        {"experiment": key[0], "variant": key[1], "verdict": words[key]}
-        | what[key[0]]
-        | change.row(min_effect, len(found))
-        for key, change in found.items()
+        {"experiment": name, "variant": variant, "verdict": words[name, variant]}
+        | causes[name]
+        | change.row(min_effect, len(compared))
+        for (name, variant), change in compared.items()
     ]
-    tried = len({name for name, _ in found})
+    tried = len({name for name, _ in compared})
     return {
         "base": base.name,
         "experiments": sorted(rows, key=lambda row: row["mean"], reverse=True),
-        "not_compared": why,
+        "not_compared": not_compared,
         "tried": tried,
-        "luck": luck(differences.values(), tried),
+        "luck": luck([change.difference for change in compared.values()], tried),
         "min_effect": min_effect,
     }
+
+
+def examine(
+    base: Results, commit: str, ours: Results, experiment: Experiment, variants: set[str]
+) -> tuple[str, dict[str, Change], dict[str, Any]]:
+    """Why an experiment cannot be compared, "" if it can; what changed; by which causes."""
+    code, params = changed_code(commit, experiment.commit), changed_params(base, ours)
+    causes = {"params": {k: value["new"] for k, value in params.items()}, "code": [*code]}
+    if base.facts != ours.facts:
+        return "other data", {}, causes
+    found = changes(base, ours, variants_with_same_inputs(base, ours, code)).by_split["validation"]
+    changed = {variant: change for variant, change in found.items() if variant in variants}
+    return "" if changed else "no change", changed, causes
 
 
 def markdown(report: dict[str, Any]) -> str:
     parts = [f"# Experiments on {report['base']}"]
     rows = report["experiments"]
     if rows:
-        better = list(dict.fromkeys(r["experiment"] for r in rows if r["verdict"] == "better"))
+        better = dict.fromkeys(r["experiment"] for r in rows if r["verdict"] == "better")
         shown = f"better: {', '.join(better)}" if better else "none shown to be better"
+        parts += [f"**On validation, of {report['tried']}: {shown}.**"]
         cells = [
             [
                 f"`{r['experiment']}`",
                 ", ".join([*(f"{k}={v}" for k, v in r["params"].items()), *r["code"]]),
                 f"`{r['variant']}`",
                 f"{r['after']:.4f}",
-                *points(r),
+                points(r),
+                wins(r),
                 verdict(r),
             ]
             for r in rows
         ]
-        header = ["experiment", "changed", "variant", "accuracy", *POINTS, "verdict"]
-        parts += [f"**On validation, of {report['tried']}: {shown}.**", table(header, cells)]
-        parts += [footnote(report)]
+        header = ["experiment", "changed", "variant", "accuracy", "points, 95% interval", "wins"]
+        parts += [table([*header, "verdict"], cells), footnote(report)]
     else:
         parts += [f"No experiment to compare; this makes some: `{SOME}`"]
+        bases = ", ".join(sorted({e.base[:7] for e in experiments()}))
+        if bases and not report["not_compared"]:
+            parts += [f"There are experiments on {bases}: `make sweep BASE=…`."]
     if report["not_compared"]:
-        named = [f"`{name}` ({why})" for name, why in report["not_compared"].items()]
-        parts += [f"Not compared: {', '.join(named)}."]
+        listed = [f"`{name}` ({reason})" for name, reason in report["not_compared"].items()]
+        parts += [f"Not compared: {', '.join(listed)}."]
     return "\n\n".join(parts) + "\n"
 
 
@@ -123,7 +134,7 @@ def footnote(report: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("base", nargs="?", default="HEAD", help="a Git revision (default: HEAD)")
     parser.add_argument("--json", action="store_true", help="print JSON, not Markdown")
     parser.add_argument("--variant", help="this one alone (default: all)")

@@ -1,8 +1,8 @@
-"""Are the results what dvc.lock says? `make verify` hashes every byte, where DVC trusts its cache.
+"""Are the results those of dvc.lock? `make verify` hashes every byte, where DVC trusts its cache.
 
 usage   python -m commands.verify
 reads   dvc.lock, the outputs in the workspace, and their copies in DVC's cache
-prints  a line for each damaged file and the command that brings all of them back; exit code 1
+prints  a line for each damaged file and the command that restores all of them; exit code 1
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from workflow.base.errors import InputError, run
 from workflow.report.revisions import git
 
 
-def here(path: str) -> Path:
+def relative(path: str) -> Path:
     return Path(os.path.relpath(path))
 
 
@@ -31,7 +31,7 @@ def md5(path: Path) -> str:
 
 
 def listing(folder: Path) -> list[dict[str, str]]:
-    """What DVC writes down of a folder: its files and their hashes."""
+    """DVC's record of a folder: its files and their hashes."""
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
     return [
         {"md5": md5(folder / name), "relpath": name} for name in files if (folder / name).is_file()
@@ -46,7 +46,7 @@ def digest(path: Path) -> str:
 
 
 def damaged(path: Path, expected: str, cache: Path) -> Iterator[Path]:
-    """Of an output and its copy in the cache: the files whose bytes are not the expected ones."""
+    """The files of an output and of its copy in the cache whose bytes are not as expected."""
     copy = cache / expected[:2] / expected[2:]
     intact = copy.exists() and md5(copy) == expected.removesuffix(".dir")
     if copy.exists() and not intact:
@@ -63,25 +63,26 @@ def damaged(path: Path, expected: str, cache: Path) -> Iterator[Path]:
 
 
 def main() -> None:
-    git("rev-parse", "--git-dir")  # DVC needs it, and would advise nothing
+    git("rev-parse", "--git-dir")  # the error without Git is clearer than DVC's
     try:
         repo = Repo()
-        cache = here(repo.cache.local.path)
-        outs = {here(out.fs_path): out.hash_info.value for out in repo.index.outs}
+        cache = relative(repo.cache.local.path)
+        outs = {relative(out.fs_path): out.hash_info.value for out in repo.index.outs}
     except DvcException as error:
         named = re.search(r"'(?:\./)?([\w./-]+)'", str(error))
         path = named[1] if named else "dvc.lock"
-        raise InputError(f"{error}; Git may have it whole: `git checkout {path}`") from None
-    there = {path: hash_ for path, hash_ in outs.items() if hash_ and path.exists()}
-    bad = sorted({file for out in outs.items() if out[1] for file in damaged(*out, cache)})
-    if missing := sorted(map(str, outs.keys() - there.keys())):
-        print(f"not here, or not in dvc.lock: {', '.join(missing)}")
-        print("`dvc pull` or `dvc repro` brings them")
+        raise InputError(f"{error}; `git checkout {path}` restores the committed one") from None
+    expected = {path: hash_ for path, hash_ in outs.items() if hash_}
+    bad = sorted({file for out in expected.items() for file in damaged(*out, cache)})
+    present = [path for path in expected if path.exists()]
+    if missing := sorted(str(path) for path in outs if path not in present):
+        print(f"missing here or in dvc.lock: {', '.join(missing)}")
+        print("run `dvc pull` or `dvc repro` to get them")
     if bad:
         for file in bad:
-            print(f"{file}: not the bytes that dvc.lock says", file=sys.stderr)
-        sys.exit(f"to bring them back: rm -rf {shlex.join(map(str, bad))} && dvc repro")
-    print(f"{len(there)} outputs are what dvc.lock says")
+            print(f"{file}: not the bytes in dvc.lock", file=sys.stderr)
+        sys.exit(f"to restore them: rm -rf {shlex.join(map(str, bad))} && dvc repro")
+    print(f"{len(present)} outputs are what dvc.lock says")
 
 
 if __name__ == "__main__":

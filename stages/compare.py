@@ -1,13 +1,14 @@
-"""Stage compare: sums up the seeds, and says where a variant differs from the reference.
+"""Stage compare: summarizes the seeds, and compares each variant with the reference.
 
 reads   params.yaml (compare, variants, train), data/predictions/
-writes  metrics/metrics.json     per variant what one decides on: means over the seeds, the gain
-                                 over the reference, the verdict
+writes  metrics/metrics.json     by variant: means over the seeds, the gain over the reference,
+                                 and the verdict on it
         metrics/differences.csv  a row per variant and split: the difference, its 95% interval, wins
         metrics/scores.csv       a row per variant and seed
-        metrics/correct/         per variant, what each seed gets right
+        metrics/correct/         by variant: what each seed gets right
 """
 
+import shutil
 from typing import Any
 
 import pandas as pd
@@ -16,17 +17,14 @@ from workflow.base.errors import InputError, run
 from workflow.base.files import (
     CORRECT,
     DIFFERENCES,
-    FIGURES,
     HELD_OUT,
-    HISTORY,
     METRICS,
-    MODELS,
     PREDICTIONS,
     RERUN_HINT,
     SCORES,
     DataFacts,
     PredictionFacts,
-    atomic_folder,
+    empty_folder,
     read_json,
     write_json,
 )
@@ -38,31 +36,26 @@ from workflow.params import load_params
 DIFFERENCE_COLUMNS = "variant split mean low high p_value wins seeds verdict".split()
 
 
-def check_leftovers(variants: list[str]) -> None:
-    """InputError if there are results of variants that are no more: DVC leaves them behind."""
-    places = [
-        *((path, path.name) for path in PREDICTIONS.glob("[!.]*")),
-        *((path, path.name) for path in MODELS.glob("[!.]*")),
-        *((path, path.stem) for path in HISTORY.glob("*.csv")),
-        *(
-            (path, path.stem.removeprefix("learning_curves_"))
-            for path in FIGURES.glob("learning_curves_*.png")
-        ),
-    ]
-    if leftovers := [str(path) for path, variant in places if variant not in variants]:
-        raise InputError(
-            "these belong to no variant in params.yaml; delete them: rm -r " + " ".join(leftovers)
-        )
+def remove_leftovers(variants: list[str]) -> None:
+    """Delete the predictions of variants that are not in params.yaml any more.
+
+    DVC leaves them behind and hashes them as a part of this stage's dependency, so that dvc.lock
+    would hold only for clones in which they are left, too. Its cache still has them.
+    """
+    for path in PREDICTIONS.glob("*"):
+        if path.is_dir() and path.name not in variants:
+            print(f"{path} belongs to no variant in params.yaml: deleted")
+            shutil.rmtree(path)
 
 
 def summarize(
     scores: pd.DataFrame, averages: dict[str, float], differences: pd.DataFrame
 ) -> dict[str, dict[str, Any]]:
-    """Per variant what one decides on; whether it is a gain, the validation reviews say."""
+    """The block of each variant in metrics.json; the validation reviews decide on the verdict."""
     decisive = differences[differences["split"] == "validation"].set_index("variant")
     summary: dict[str, dict[str, Any]] = {}
-    for variant, of_seeds in scores.groupby("variant", sort=False):
-        means = of_seeds[["validation_accuracy", "test_accuracy", "test_loss"]].mean().round(4)
+    for variant, rows in scores.groupby("variant", sort=False):
+        means = rows[["validation_accuracy", "test_accuracy", "test_loss"]].mean().round(4)
         average = round(averages[str(variant)], 4)
         summary[str(variant)] = {**means, "test_accuracy_of_average": average}
         if variant in decisive.index:
@@ -72,7 +65,7 @@ def summarize(
 
 
 def compare_all(correct: dict[str, Correct], compare: CompareParams) -> pd.DataFrame:
-    """A row per split and variant but the reference: its difference from that, and the verdict.
+    """A row per split and variant: its difference from the reference, and the verdict.
 
     Each split is a family of its own: the validation rows decide, the test rows are for the record.
     """
@@ -80,9 +73,9 @@ def compare_all(correct: dict[str, Correct], compare: CompareParams) -> pd.DataF
     rows = []
     for split in HELD_OUT:
         differences = {
-            variant: difference(of_variant.of[split], reference.of[split])
-            for variant, of_variant in correct.items()
-            if of_variant is not reference
+            variant: difference(bits.by_split[split], reference.by_split[split])
+            for variant, bits in correct.items()
+            if bits is not reference
         }
         words = verdicts(differences, compare.min_effect)
         rows += [
@@ -96,7 +89,7 @@ def main() -> None:
     params = load_params()
     reference, variants = params.compare.reference, list(params.variants)
     seeds = params.train.all_seeds
-    check_leftovers(variants)
+    remove_leftovers(variants)
     facts: dict[str, PredictionFacts] = {
         variant: read_json(PREDICTIONS / variant / "facts.json", PredictionFacts)
         for variant in variants
@@ -110,17 +103,17 @@ def main() -> None:
         read_scores(PREDICTIONS / variant / "scores.csv", [variant], seeds) for variant in variants
     )
     differences = compare_all(correct, params.compare)
-    averages = {variant: of.test_accuracy_of_average for variant, of in facts.items()}
+    averages = {v: variant_facts.test_accuracy_of_average for v, variant_facts in facts.items()}
 
-    with atomic_folder(CORRECT) as folder:
-        for variant, bits in correct.items():
-            (folder / f"{variant}.npz").write_bytes(bits.to_bytes())
+    folder = empty_folder(CORRECT)
+    for variant, bits in correct.items():
+        (folder / f"{variant}.npz").write_bytes(bits.to_bytes())
     differences.to_csv(DIFFERENCES, index=False, float_format="%.6g")
     scores.to_csv(SCORES, index=False)
     data = facts[reference].model_dump(include=set(DataFacts.model_fields))
     data["sha256"] = sha256[:12]
     write_json(METRICS, {"data": data} | summarize(scores, averages, differences))
-    print(f"accuracy minus that of {reference}, with its 95% interval, and the seeds won:")
+    print(f"accuracy minus that of {reference}, 95% interval, and seeds won:")
     print(differences.drop(columns="p_value").to_string(index=False, float_format="{:+.4f}".format))
 
 

@@ -553,7 +553,7 @@ def check_handed_on(read: object) -> None:
             assert read.test_reviews >= 0
         case Correct():
             assert len(read.seeds) == len(set(read.seeds.tolist()))
-            for bits in read.of.values():
+            for bits in read.by_split.values():
                 assert bits.dtype == bool
                 assert len(bits) == len(read.seeds)
         case pd.DataFrame():

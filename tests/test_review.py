@@ -3,6 +3,7 @@
 A review reads files alone, so most of it is shown on files that were written by hand.
 """
 
+import errno
 import json
 import os
 import re
@@ -35,30 +36,30 @@ Review = Callable[..., dict[str, Any]]
 def write_variant(
     folder: Path, variant: str, accuracy: float, seeds: tuple[int, ...] = SEEDS, draw: int = 0
 ) -> None:
-    """What compare writes of a variant that is right in so many of the reviews."""
+    """What compare writes for a variant that gets this share of the reviews right."""
     random = np.random.default_rng([draw, *variant.encode()])
     reviews = {"validation": VALIDATION, "test": TEST}
-    of = {split: random.random((len(seeds), n)) < accuracy for split, n in reviews.items()}
-    write_bits(folder, variant, of, seeds)
+    bits = {split: random.random((len(seeds), n)) < accuracy for split, n in reviews.items()}
+    write_bits(folder, variant, bits, seeds)
 
 
 Bits = dict[str, NDArray[np.bool_]]
 
 
 def bits_of(folder: Path, variant: str) -> Bits:
-    return Correct.from_bytes((folder / CORRECT / f"{variant}.npz").read_bytes()).of
+    return Correct.from_bytes((folder / CORRECT / f"{variant}.npz").read_bytes()).by_split
 
 
-def write_bits(folder: Path, variant: str, of: Bits, seeds: tuple[int, ...] = SEEDS) -> None:
-    """What compare writes of a variant that is right in these reviews."""
+def write_bits(folder: Path, variant: str, bits: Bits, seeds: tuple[int, ...] = SEEDS) -> None:
+    """What compare writes for a variant that gets these reviews right."""
     random = np.random.default_rng([*variant.encode(), *seeds])
     (folder / CORRECT).mkdir(parents=True, exist_ok=True)
-    content = Correct("0123456789ab" * 5, np.array(seeds, np.int64), of).to_bytes()
+    content = Correct("0123456789ab" * 5, np.array(seeds, np.int64), bits).to_bytes()
     (folder / CORRECT / f"{variant}.npz").write_bytes(content)
     counts = [f"test_{a}_{b}" for a in ("true", "false") for b in ("positives", "negatives")]
     rows = [
         {"variant": variant, "seed": seed, "best_epoch": 2, "train_accuracy": 0.9 + seed / 1000}
-        | {f"{split}_accuracy": of[split][row].mean() for split in HELD_OUT}
+        | {f"{split}_accuracy": bits[split][row].mean() for split in HELD_OUT}
         | {"test_loss": 0.4 + random.random() / 100}
         | dict.fromkeys(counts, TEST // 4)
         for row, seed in enumerate(seeds)
@@ -237,6 +238,28 @@ def test_losses_of_another_kind_are_not_compared(project: Path, review: Review, 
     assert [row["metric"] for row in review()["metrics"]] == ["candidate.best_epoch"]
 
 
+def test_without_hidden_layers_the_penalties_of_the_recipe_are_part_of_the_loss(
+    project: Path, review: Review
+):
+    edit_params(project, model__layers=[])
+    git(project, "commit", "--all", "--quiet", "--message", "No hidden layer")
+    set_metric(project, "test_loss", [0.9, 0.91, 0.92, 0.93, 0.94, 0.95])
+    edit_params(project, model__kernel_l2=0.1)
+    assert review("HEAD")["metrics"] == []
+
+
+def test_a_base_with_the_parameters_of_another_version_is_compared(project: Path, review: Review):
+    params = (project / "params.yaml").read_text()
+    other = params.replace("sparse_updates:", "lazy:").replace("model:\n", "model:\n  future: 1\n")
+    (project / "params.yaml").write_text(other.replace("tokenizer:", "tokens:"))
+    git(project, "commit", "--all", "--quiet", "--message", "Another version")
+    (project / "params.yaml").write_text(params)
+    set_metric(project, "test_loss", [0.9, 0.91, 0.92, 0.93, 0.94, 0.95])
+    report = review("HEAD")
+    assert report["params"] == {"model.future": {"old": 1, "new": None}}
+    assert [row["metric"] for row in report["metrics"]] == ["candidate.test_loss"]
+
+
 @pytest.mark.parametrize(
     "change",
     [{"model__layers": [{"kernel_l1": 0.0}]}, {"model__layers": [{}, {"units": 4}]}],
@@ -255,26 +278,46 @@ def test_what_is_not_known_is_a_dash(project: Path, page: Callable[..., str]):
     git(project, "commit", "--all", "--quiet", "--message", "One seed")
     write_variant(project, "candidate", 0.7, seeds=(1,))
     shown = page("HEAD")
-    row = r"`candidate` \| validation .*\| - +\| 0/1 +\| too few seeds \(1 of 3\)"
+    row = r"`candidate` \| validation .*\.\d\d - +\| 0/1 +\| too few seeds \(1 of 3\)"
     assert re.search(row, shown)
     assert "nan" not in shown
     report = json.loads((project / "review/report.json").read_text())
     assert row_of(report)["low"] is None
 
 
-def test_code_is_named_with_the_stages_it_touches(project: Path, review: Review):
-    for path in ("stages/evaluate.py", "workflow/network.py", "commands/review.py"):
-        (project / path).parent.mkdir(exist_ok=True)
-        (project / path).write_text("")
+def commit_code(project: Path, *paths: str) -> None:
+    """Files that are in Git, and changed since."""
+    for path in map(project.joinpath, paths):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "--message", "Code")
-    for path in ("stages/evaluate.py", "workflow/network.py", "commands/review.py"):
-        (project / path).write_text("# changed\n")
-    report = review("HEAD")
-    assert report["code"] == {
+    for path in map(project.joinpath, paths):
+        path.write_text("# changed\n")
+
+
+def test_code_is_named_with_the_stages_that_depend_on_it_or_on_a_folder_above(
+    project: Path, review: Review
+):
+    package = "workflow/model"
+    commit_code(project, "stages/evaluate.py", f"{package}/a/b.py", f"{package}s.py", "other.py")
+    assert review("HEAD")["code"] == {
         "stages/evaluate.py": ["evaluate"],
-        "workflow/network.py": ["train", "evaluate"],
+        f"{package}/a/b.py": ["train", "evaluate"],
     }
+
+
+def test_stages_of_the_user_may_lack_deps_or_have_other_keys(project: Path, review: Review):
+    yaml = YAML()
+    pipeline = yaml.load(project / "dvc.yaml")
+    pipeline["stages"] |= {
+        "hello": {"cmd": "echo hi > hello.txt", "outs": ["hello.txt"]},
+        "grid": {"matrix": {"n": [1, 2]}, "cmd": "mine.py ${item.n}", "deps": ["mine.py"]},
+        "elsewhere": {"wdir": "own", "cmd": "run.py", "deps": ["run.py", {"http://x": None}]},
+    }
+    yaml.dump(pipeline, project / "dvc.yaml")
+    commit_code(project, "mine.py", "own/run.py", "run.py")
+    assert review("HEAD")["code"] == {"mine.py": ["grid"], "own/run.py": ["elsewhere"]}
 
 
 def test_variants_on_one_side_only_are_named(project: Path, review: Review):
@@ -298,7 +341,7 @@ def test_what_another_processor_rounded_otherwise_is_said_once(
 ):
     """One bit of 6 seeds and 300 reviews is 0.056 points; and a candidate that did change."""
     flip(project, "single")
-    said = "by less than 0.06 points, with the same code, parameters and data, as where another "
+    reason = "by less than 0.06 points, with the same code, parameters and data, as by the rounding"
     assert "**No accuracy changed, but by rounding.**" in page()
     assert review()["figures"] == []
     edit_params(project, model__dropout=0.9)
@@ -306,21 +349,17 @@ def test_what_another_processor_rounded_otherwise_is_said_once(
     report = review()
     assert {row["variant"] for row in report["accuracy"]} == {"candidate"}
     assert report["figures"] == []
-    assert f"Also changed, {said}processor rounds otherwise: `single`." in page()
+    assert f"Also changed, {reason} of another processor: `single`." in page()
 
 
-def test_rounding_is_no_excuse_for_changed_code(project: Path, review: Review):
-    for path in ("stages/train.py", "dvc.yaml"):
-        (project / path).parent.mkdir(exist_ok=True)
-        (project / path).write_bytes((PROJECT / path).read_bytes())
-    git(project, "add", "--all")
-    git(project, "commit", "--quiet", "--message", "Code")
+def test_changed_code_is_not_excused_by_rounding(project: Path, review: Review):
+    commit_code(project, "stages/train.py")
     flip(project, "single")
-    assert review("HEAD")["rounded"].keys() == {"single"}
-    (project / "stages/train.py").write_text("# changed\n")
     report = review("HEAD")
     assert (report["rounded"], row_of(report)["variant"]) == ({}, "single")
     assert report["figures"] == ["learning_curves_single.png"]
+    git(project, "checkout", "--quiet", "HEAD", "--", "stages")
+    assert review("HEAD")["rounded"].keys() == {"single"}
 
 
 # --- seeds ----------------------------------------------------------------------------------------
@@ -331,9 +370,9 @@ def shift(project: Path, by: int) -> None:
     seeds = tuple(range(1 + by, 7 + by))
     before = {variant: bits_of(project, variant) for variant in ("single", "candidate")}
     (project / SCORES).unlink()
-    for variant, of in before.items():
-        of_seeds = {split: np.roll(bits, -by, axis=0) for split, bits in of.items()}
-        write_bits(project, variant, of_seeds, seeds)
+    for variant, by_split in before.items():
+        rolled = {split: np.roll(bits, -by, axis=0) for split, bits in by_split.items()}
+        write_bits(project, variant, rolled, seeds)
 
 
 def test_seeds_are_paired_by_their_number(project: Path, page: Callable[..., str]):
@@ -354,7 +393,7 @@ def test_seeds_that_are_on_one_side_only_are_compared_as_independent_runs(
     assert report["notes"] == ["Compared as independent runs: no seed is on both sides."]
     losses = next(row for row in report["metrics"] if row["metric"] == "candidate.test_loss")
     assert losses["low"] < losses["after"] - losses["before"] < losses["high"]
-    assert re.search(r"`candidate` \| validation .*\| - +\| worse", page())
+    assert re.search(r"`candidate` \| validation .*\] +\| - +\| worse", page())
 
 
 def test_so_few_common_seeds_that_they_give_no_verdict_give_one_as_independent_runs(
@@ -438,8 +477,8 @@ def test_a_folder_without_git_gets_a_sentence(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     for module in ("commands.review", "commands.sweep", "commands.verify"):
         assert refusal(module) == (
-            "error: this folder is in no Git repository, as one unpacked from a ZIP: clone the "
-            "project, or `git init && git add --all && git commit -m Start`"
+            "error: this folder is not in a Git repository: clone the project or, if you unpacked "
+            "a ZIP, run `git init && git add --all && git commit -m Start`"
         )
 
 
@@ -447,7 +486,8 @@ def test_a_folder_without_git_gets_a_sentence(tmp_path: Path, monkeypatch: pytes
 def test_a_side_without_results_gets_a_sentence(project: Path, lost: Path):
     """As a version that is older than these files has none."""
     git(project, "rm", "-r", "--quiet", str(lost))
-    assert f"error: the workspace has no {lost}; `dvc repro`" in refusal("commands.review", "HEAD")
+    sentence = f"error: the workspace has no {lost}; run `dvc repro`"
+    assert sentence in refusal("commands.review", "HEAD")
     git(project, "commit", "--quiet", "--message", "None")
     git(project, "checkout", "--quiet", "HEAD~1", "--", str(lost))
     assert re.match(rf"error: HEAD \(\w{{7}}\) has no {lost}; ", refusal("commands.review", "HEAD"))
@@ -476,7 +516,7 @@ def test_a_damaged_file_of_the_base_is_named(project: Path):
     git(project, "commit", "--all", "--quiet", "--message", "Damaged")
     (project / SCORES).write_text(content)
     sentence = refusal("commands.review", "HEAD")
-    assert re.fullmatch(rf"error: {SCORES}: .*; so it is in HEAD \(\w{{7}}\): compare .*", sentence)
+    assert re.fullmatch(rf"error: {SCORES}: .*; this is in HEAD \(\w{{7}}\): compare .*", sentence)
     assert "dvc repro" not in sentence
 
 
@@ -497,13 +537,13 @@ def test_results_of_two_runs_mixed_are_refused(project: Path):
     for other in (
         before._replace(sha256="f" * 64),
         before._replace(seeds=before.seeds + 100),
-        before._replace(of={split: ~bits for split, bits in before.of.items()}),
-        before._replace(of={split: bits[:, 1:] for split, bits in before.of.items()}),
+        before._replace(by_split={split: ~bits for split, bits in before.by_split.items()}),
+        before._replace(by_split={s: bits[:, 1:] for s, bits in before.by_split.items()}),
     ):
         path.write_bytes(other.to_bytes())
         assert refusal("commands.review", "HEAD") == (
             f"error: {path.relative_to(project)}: not of the same run as metrics/scores.csv and "
-            "metrics/metrics.json; `dvc repro` makes it anew"
+            "metrics/metrics.json; run `dvc repro` to regenerate it"
         )
     path.write_bytes(before.to_bytes())
     call("commands.review", "HEAD")
@@ -512,14 +552,14 @@ def test_results_of_two_runs_mixed_are_refused(project: Path):
 # --- other than the workspace's own change --------------------------------------------------------
 
 
-def test_parameters_that_nothing_was_run_with_have_no_results(
+def test_parameters_that_no_stage_ran_with_have_no_results(
     project: Path, review: Review, page: Callable[..., str]
 ):
-    ran_with = {"model": YAML(typ="safe").load(project / "params.yaml")["model"]}
-    lock = {
-        "train@candidate": {"params": {"params.yaml": ran_with}},
-        "train@no-more": {"params": {"params.yaml": {"baselines.no-more": {"epochs": 1}}}},
-    }
+    """What dvc.lock keeps of stages that are gone does not count."""
+    params = YAML(typ="safe").load(project / "params.yaml")
+    stages = {"train@candidate": {"model": params["model"]}, "hello": {}}
+    stages |= {"gone": {"model": {"dropout": 1}}, "train@gone": {"baselines.gone": {"epochs": 1}}}
+    lock = {name: {"params": {"params.yaml": values}} for name, values in stages.items()}
     YAML().dump({"stages": lock}, project / "dvc.lock")
     assert review()["stale_params"] == {}
     edit_params(project, model__dropout=0.9)
@@ -593,6 +633,29 @@ def run_in(
         text=True,
         check=False,
     )
+
+
+def test_a_checkout_that_is_read_only_gets_its_report_and_a_sentence(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    mkdir = Path.mkdir
+
+    def refuse(path: Path, *arguments: Any, **options: Any) -> None:
+        if path.name == ".review.partial":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        mkdir(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    call("commands.review")
+    out, err = capsys.readouterr()
+    assert "**No accuracy changed.**" in out
+    assert err == "review/ is not written: [Errno 13] Permission denied: '.review.partial'\n"
+
+
+@pytest.mark.parametrize("command", ["review", "sweep"])
+def test_python_without_docstrings_has_the_help_too(project: Path, command: str):
+    result = run_in(project, f"commands.{command}", "--help", PYTHONOPTIMIZE="2")
+    assert (result.returncode, result.stdout[:6]) == (0, "usage:")
 
 
 def test_an_output_without_letters_beyond_ascii_costs_no_result(project: Path):

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from tests.conftest import Experiment, call, command, edit_params, refusal
-from tests.test_review import DATA, commit_all, make_project, retrain, write_variant
+from tests.test_review import DATA, commit_all, commit_code, make_project, retrain, write_variant
 from tests.test_significance import REVIEWS, draw_margins, most, shaken, train
 from workflow.base.files import CORRECT, METRICS, SCORES, write_json
 from workflow.evaluation.significance import Difference, difference, luck, verdicts
-from workflow.report.revisions import experiments, git
+from workflow.report.revisions import experiments, git, resolve
 
 Printed = Callable[..., str]
 
@@ -84,7 +84,7 @@ def test_the_best_is_first_beside_what_it_changed(project: Path, printed: Printe
     assert shown.startswith("# Experiments on HEAD (")
     assert "**On validation, of 3: better: best.**" in shown
     assert "| model.units=1, model.dropout=0.9 | `candidate` |" in shown
-    assert "the best of 3 recipes that are as good as the base seems" in shown
+    assert "By chance alone, the best of 3 equally good recipes looks" in shown
     assert "Not compared" not in shown
 
 
@@ -93,7 +93,7 @@ def test_without_experiments_it_says_how_to_make_some(project: Path, printed: Pr
     assert json.loads(printed("sweep", "--json"))["experiments"] == []
 
 
-def test_experiments_are_those_on_the_base_that_are_not_twice_the_same(project: Path):
+def test_experiments_are_those_on_the_base_without_copies(project: Path, printed: Printed):
     edit_params(project, model__dropout=0.1)
     commit = save("one")
     git("update-ref", f"refs/exps/{head()[:2]}/{head()[2:]}/same-files", commit)
@@ -103,9 +103,32 @@ def test_experiments_are_those_on_the_base_that_are_not_twice_the_same(project: 
     git("commit", "--allow-empty", "--quiet", "--message", "Nothing")
     edit_params(project, model__dropout=0.2)
     commit = save("later")
-    assert list(experiments({base}).values()) == ["one"]
-    assert experiments({head()}) == {commit: "later"}
-    assert sorted(experiments({base, head()}).values()) == ["later", "one"]
+    found = [(e.name, e.base) for e in experiments()]
+    assert sorted(found) == [("later", head()), ("one", base), ("same-files", base)]
+    assert resolve("later") == commit
+    assert json.loads(printed("sweep", base, "--json"))["not_compared"] == {"one": "no change"}
+    assert "There are experiments on" not in printed("sweep", base)
+
+
+def test_an_experiment_is_a_revision_by_its_name(project: Path, printed: Printed):
+    """As for `dvc metrics diff`; a branch with the name comes first."""
+    try_out(project, "lr1", 0.97, model__learning_rate=0.1)
+    report = json.loads(printed("review", "lr1", "--json"))
+    assert (report["accuracy"][0]["verdict"], report["notes"]) == ("worse", [])
+    git("commit", "--allow-empty", "--quiet", "--message", "Nothing")
+    try_out(project, "lr1", 0.9)
+    sentence = refusal("commands.review", "lr1")
+    assert sentence.startswith("error: several experiments are called 'lr1'; name a commit: ")
+    git("branch", "lr1")
+    assert json.loads(printed("review", "lr1", "--json"))["accuracy"] == []
+
+
+def test_after_an_amended_commit_it_says_where_the_experiments_are(project: Path, printed: Printed):
+    try_three(project)
+    base = head()[:7]
+    git("commit", "--amend", "--allow-empty", "--quiet", "--message", "Better words")
+    assert f"There are experiments on {base}: `make sweep BASE=…`." in printed("sweep")
+    assert "better: best" in printed("sweep", base)
 
 
 def test_a_damaged_base_is_no_fault_of_an_experiment(project: Path, printed: Printed):
@@ -116,7 +139,7 @@ def test_a_damaged_base_is_no_fault_of_an_experiment(project: Path, printed: Pri
     path.write_bytes(whole)
     save("one")
     assert "candidate.npz: " in (sentence := refusal("commands.sweep"))
-    assert "so it is in HEAD (" in sentence
+    assert "this is in HEAD (" in sentence
 
 
 def test_experiments_without_a_verdict_are_named_with_the_reason(project: Path, printed: Printed):
@@ -158,13 +181,9 @@ def test_a_variant_can_be_looked_at_alone(project: Path, printed: Printed):
 
 
 def test_changed_code_is_named(project: Path, printed: Printed):
-    (project / "workflow").mkdir()
-    (project / "workflow/network.py").write_text("")
-    git("add", "--all")
-    git("commit", "--quiet", "--message", "Code")
-    (project / "workflow/network.py").write_text("# changed\n")
+    commit_code(project, "workflow/model/network.py")
     try_out(project, "best", 0.97)
-    assert "| workflow/network.py | `candidate`" in printed("sweep")
+    assert "| workflow/model/network.py | `candidate`" in printed("sweep")
 
 
 def test_what_is_not_known_is_left_out(project: Path, printed: Printed):
@@ -185,8 +204,7 @@ def test_what_is_not_known_is_left_out(project: Path, printed: Printed):
 
 def apply(name: str) -> None:
     """As `dvc exp apply`."""
-    (commit,) = (c for c, n in experiments({head()}).items() if n == name)
-    git("checkout", "--quiet", commit, "--", ".")
+    git("checkout", "--quiet", resolve(name), "--", ".")
 
 
 def test_a_review_knows_how_many_were_tried(project: Path, printed: Printed):
@@ -197,7 +215,7 @@ def test_a_review_knows_how_many_were_tried(project: Path, printed: Printed):
     apply("fourth")
     shown = printed("review", base)
     assert f"4 experiments were tried since {base}: each verdict is corrected for as many" in shown
-    assert "the best of 4 recipes that are as good as the base seems" in shown
+    assert "By chance alone, the best of 4 equally good recipes looks" in shown
     assert json.loads(printed("review", "HEAD", "--json"))["tried"] == 1
 
 

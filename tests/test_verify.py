@@ -51,7 +51,7 @@ def bad_files(capsys: pytest.CaptureFixture[str]) -> tuple[set[str], str]:
     """Those that verify names, and its remedy."""
     remedy = refusal("commands.verify")
     lines = capsys.readouterr().err.splitlines()
-    reason = ": not the bytes that dvc.lock says"
+    reason = ": not the bytes in dvc.lock"
     assert all(line.endswith(reason) for line in lines)
     return {line.removesuffix(reason) for line in lines}, remedy
 
@@ -65,7 +65,7 @@ def test_healthy_results_are_told_from_missing_ones(
     shutil.rmtree(here / ".dvc/cache")
     call("commands.verify")
     assert capsys.readouterr().out == (
-        "not here, or not in dvc.lock: data/multi_hot\n`dvc pull` or `dvc repro` brings them\n"
+        "missing here or in dvc.lock: data/multi_hot\nrun `dvc pull` or `dvc repro` to get them\n"
         "17 outputs are what dvc.lock says\n"
     )
 
@@ -115,7 +115,7 @@ def test_the_command_mends_all_damage_at_once(
     inflicted = {inflict(here, damage) for damage in DAMAGES.values()}
     files, remedy = bad_files(capsys)
     assert files == inflicted
-    command(here, mirror, home, "sh -c", remedy.removeprefix("to bring them back: "))
+    command(here, mirror, home, "sh -c", remedy.removeprefix("to restore them: "))
     call("commands.verify")
     assert results(here) == results(repository)
 
@@ -129,7 +129,7 @@ def test_damage_that_dvc_checked_out(
     assert "up to date" in command(here, mirror, home, "dvc status")  # so DVC believes
     files, remedy = bad_files(capsys)
     assert "data/multi_hot/training_values.npy" in files
-    command(here, mirror, home, "sh -c", remedy.removeprefix("to bring them back: "))
+    command(here, mirror, home, "sh -c", remedy.removeprefix("to restore them: "))
     call("commands.verify")
     assert results(here) == results(repository)
 
@@ -138,4 +138,4 @@ def test_damage_that_dvc_checked_out(
 def test_a_damaged_file_of_dvc_is_one_sentence(here: Path, name: str):
     with (here / name).open("r+") as file:
         file.write("{")
-    assert f"Git may have it whole: `git checkout {name}`" in refusal("commands.verify")
+    assert f"`git checkout {name}` restores the committed one" in refusal("commands.verify")

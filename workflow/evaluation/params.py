@@ -8,7 +8,7 @@ from workflow.base.schema import Block
 
 
 class CompareParams(Block):
-    """The variant that all others are compared with, and the min_effect difference that matters."""
+    """The variant that all others are compared with, and the smallest difference that matters."""
 
     reference: str
     min_effect: Annotated[float, Field(ge=0, lt=1)]

@@ -1,4 +1,4 @@
-"""What a variant achieved, as train, evaluate and compare write it and others read it, checked."""
+"""The result files of train, evaluate and compare, checked when they are read."""
 
 import io
 from collections.abc import Iterable
@@ -26,49 +26,52 @@ SIGNS = ("positives", "negatives")
 
 
 class Correct(NamedTuple):
-    """What a variant got right: one bit for each seed and review, few enough to be kept in Git.
+    """What a variant gets right: a bit per seed and review, small enough for Git.
 
     Attributes:
-        sha256: of the reviews, as facts.json has it.
+        sha256: of the reviews, as in facts.json.
         seeds: (S,) int64.
-        of: for validation and test, (S, reviews) bool.
+        by_split: of validation and test, (S, reviews) bool.
     """
 
     sha256: str
     seeds: NDArray[np.int64]
-    of: dict[str, NDArray[np.bool_]]
+    by_split: dict[str, NDArray[np.bool_]]
 
     def to_bytes(self) -> bytes:
-        """As a .npz archive; the same bits, the same bytes.
+        """The content of a .npz file; the same bits give the same bytes.
 
-        The seeds' bits lie together, since what one seed gets right another mostly does too: that
-        compresses to a third of what it would if the reviews' bits did.
+        The bits of a review's seeds are packed together: mostly all seeds are right or none is,
+        so that this compresses to a third of what packing along the reviews gives.
         """
-        sizes = {f"{split}_reviews": np.int64(bits.shape[1]) for split, bits in self.of.items()}
-        packed = {split: np.packbits(bits, axis=0) for split, bits in self.of.items()}
+        arrays: dict[str, NDArray[Any]] = {"sha256": np.array(self.sha256), "seeds": self.seeds}
+        for split, bits in self.by_split.items():
+            arrays[f"{split}_reviews"] = np.array(bits.shape[1], np.int64)
+        for split, bits in self.by_split.items():
+            arrays[split] = np.packbits(bits, axis=0)
         file = io.BytesIO()
-        arrays = {"sha256": np.array(self.sha256), "seeds": self.seeds} | sizes | packed
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type] # no name is allow_pickle
         return file.getvalue()
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "Correct":
-        """Read what `to_bytes` made; some exception if it is damaged."""
+        """Read what `to_bytes` made; one of PARSE_ERRORS if it is damaged."""
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             seeds = arrays["seeds"]
             if seeds.dtype != np.int64 or seeds.ndim != 1 or len(set(seeds.tolist())) != len(seeds):
                 raise ValueError("the seeds are damaged")
-            of = {}
+            by_split = {}
             for split in HELD_OUT:
                 packed, reviews = arrays[split], int(arrays[f"{split}_reviews"])
                 if packed.dtype != np.uint8 or packed.shape != (-(-len(seeds) // 8), reviews):
                     raise ValueError(f"the {split} bits are damaged")
-                of[split] = np.unpackbits(packed, axis=0, count=len(seeds)).astype(bool)
-            return cls(str(arrays["sha256"]), seeds, of)
+                bits = np.unpackbits(packed, axis=0, count=len(seeds))
+                by_split[split] = bits.astype(bool)
+            return cls(str(arrays["sha256"]), seeds, by_split)
 
 
 def read_correct(path: Path) -> Correct:
-    """What `Correct.to_bytes` wrote; InputError if it is missing or damaged."""
+    """A file of `Correct.to_bytes`; InputError if it is missing or damaged."""
     with reading(path, RERUN_HINT):
         return Correct.from_bytes(path.read_bytes())
 
@@ -76,10 +79,10 @@ def read_correct(path: Path) -> Correct:
 def read_scores(
     path: Path, variants: Iterable[str] = (), seeds: Iterable[int] = ()
 ) -> pd.DataFrame:
-    """The scores, if variants are named of exactly these and of these seeds.
+    """A row per variant and seed; all that there are, or exactly those asked for.
 
     Raises:
-        InputError: they are missing or damaged, or there are others.
+        InputError: the file is missing or damaged, or its rows are others.
     """
     scores = read_csv(
         path,
@@ -89,21 +92,21 @@ def read_scores(
         | {f"test_{kind}_{s}": "int64" for kind in ("true", "false") for s in SIGNS},
     )
     with reading(path, RERUN_HINT):
-        variants, seeds = variants or scores["variant"].unique(), seeds or scores["seed"].unique()
-        if [*zip(scores["variant"], scores["seed"], strict=True)] != [*product(variants, seeds)]:
+        expected = product(variants or scores["variant"].unique(), seeds or scores["seed"].unique())
+        if [*zip(scores["variant"], scores["seed"], strict=True)] != [*expected]:
             raise ValueError("its rows are not those of the variants and seeds in params.yaml")
     return scores
 
 
 def read_facts(path: Path = METRICS) -> DataFacts:
-    """The facts of the data in metrics.json; InputError if it is missing or damaged."""
+    """The block data of metrics.json; InputError if it is missing or damaged."""
     metrics = read_json(path, dict[str, Any])
     with reading(path, RERUN_HINT):
         return DataFacts.model_validate(metrics["data"])
 
 
 def read_differences(path: Path = DIFFERENCES) -> pd.DataFrame:
-    """What compare found; InputError if it is missing or damaged. One seed has no interval."""
+    """The table of compare; InputError if it is missing or damaged. One seed has no interval."""
     columns: dict[str, Any] = {"variant": str, "split": str, "verdict": str, "seeds": "int64"}
     numbers = dict.fromkeys(["mean", "low", "high"], "float64")
     with reading(path, RERUN_HINT):
@@ -116,7 +119,7 @@ def read_differences(path: Path = DIFFERENCES) -> pd.DataFrame:
 
 
 def read_history(variant: str, seeds: Iterable[int], folder: Path = HISTORY) -> pd.DataFrame:
-    """The history of exactly these; InputError if it is missing or damaged."""
+    """The learning curves of exactly these seeds; InputError if missing or damaged."""
     path = folder / f"{variant}.csv"
     history = read_csv(
         path,

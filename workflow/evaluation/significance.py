@@ -1,4 +1,4 @@
-"""Is it a gain or is it noise: intervals, corrections and verdicts for differences of accuracy."""
+"""Is it a gain or noise? Intervals, corrections and verdicts for differences of accuracy."""
 
 import math
 from collections.abc import Hashable, Iterable, Mapping
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy import special
 
 LEVEL = 0.05  # of the verdicts; the intervals cover 1 - LEVEL
-POWER = 0.8  # with which enough seeds would find a difference
-MIN_SEEDS = 3  # with two, the t distribution has one degree of freedom and reaches nothing
-ROUNDING = 1e-9  # of a variance: less is zero, computed with floats
+POWER = 0.8  # the probability that enough seeds find a difference
+MIN_SEEDS = 3  # with one degree of freedom, intervals are too wide to tell anything
+ROUNDING = 1e-9  # share of a variance that counts as zero
 MAX_SEEDS = 1000  # that params.yaml allows
 CANNOT_TELL = "~"
 
@@ -19,24 +19,21 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class Difference(NamedTuple):
-    """Accuracy of one recipe minus that of another, with what is known of its chance.
-
-    Where nothing is known of that, the rest is NaN.
-    """
+    """Accuracy of one recipe minus that of another, with its uncertainty; NaN where unknown."""
 
     mean: float
-    wins: int  # seeds in which the first is better; -1 where the seeds are not paired
+    wins: int  # seeds in which the first scores higher; -1 if the seeds are not paired
     seeds: int
     low: float = math.nan  # of the 95% interval
     high: float = math.nan
-    p_value: float = math.nan  # of there being no difference
-    seed_part: float = math.nan  # of the variance of the mean: what shrinks with more seeds
-    review_part: float = math.nan  # and what does not
+    p_value: float = math.nan  # of no difference
+    seed_part: float = math.nan  # variance of the mean that shrinks with more seeds
+    review_part: float = math.nan  # and that does not
     freedom: float = math.nan  # degrees of freedom of Student's t
 
     @property
     def deviation(self) -> float:
-        """The standard deviation of the mean."""
+        """The standard error of the mean."""
         return math.sqrt(self.seed_part + self.review_part)
 
 

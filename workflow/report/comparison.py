@@ -1,6 +1,8 @@
-"""What a report says of a change: which variants it changed, by how much, and in which words."""
+"""What a change to the workspace did: which variants changed, by how much, and why."""
 
 import math
+import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,9 +10,7 @@ import numpy as np
 import orjson
 from tabulate import tabulate
 
-from workflow.base.errors import reading
 from workflow.base.files import HELD_OUT
-from workflow.base.schema import read_yaml
 from workflow.evaluation.significance import (
     CANNOT_TELL,
     MIN_SEEDS,
@@ -20,124 +20,114 @@ from workflow.evaluation.significance import (
     luck,
     verdicts,
 )
-from workflow.report.revisions import Results, git
+from workflow.report.revisions import PIPELINE, Results, git, read_stages
 
-PREDICTION_STAGES = {
-    "download",
-    "vectorize",
-    "train",
-    "evaluate",
-    "all",
-}  # of what a variant gets right
-ROUNDED = 0.001  # in accuracy: more than benchmarks/rounding.md has
+PREDICTION_STAGES = {"download", "vectorize", "train", "evaluate", "all"}
+ROUNDED = 0.001  # of accuracy: other processors move it less, says benchmarks/rounding.md
 
 OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY  # NaN: null
 
 
 class Change(NamedTuple):
-    """Of the accuracy of a variant, and what is known of its chance."""
+    """The accuracy of a variant before and after."""
 
     before: float
     after: float
     difference: Difference
 
     def row(self, min_effect: float, tried: int) -> dict[str, Any]:
-        """All of it, as one of so many."""
+        """All values, for a table; as one of `tried` changes."""
         enough = enough_seeds(self.difference, min_effect, tried)
         sides = {"before": self.before, "after": self.after}
         return sides | {"enough_seeds": enough} | self.difference._asdict()
 
 
-def changes(base: Results, ours: Results, split: str) -> tuple[dict[str, Change], list[str]]:
-    """The variants whose right answers on a split changed, and what to know about them."""
-    if getattr(base.facts, f"{split}_reviews") != getattr(ours.facts, f"{split}_reviews"):
-        return {}, [f"The {split} reviews are not the same on both sides: no verdict."]
-    found: dict[str, Change] = {}
+class Changes(NamedTuple):
+    """The variants that get other reviews right than before."""
+
+    by_split: dict[str, dict[str, Change]]
+    rounded: dict[str, float]  # left out of these: by how much rounding moved them at most
+    notes: list[str]
+
+
+def changes(base: Results, ours: Results, same_inputs: Collection[str]) -> Changes:
+    """What changed; variants of the `same_inputs` that changed very little count as rounded."""
     seeds, notes = shared_seeds(base, ours)
-    for variant in [v for v in ours.variants if v in base.variants]:
-        sides = [side.correct[variant] for side in (base, ours)]
-        before, after = (side.of[split] for side in sides)
-        if seeds:
-            before, after = (side.of[split][np.isin(side.seeds, seeds)] for side in sides)
-        if not np.array_equal(before, after):
-            d = difference(after, before, paired=bool(seeds))
-            found[variant] = Change(float(before.mean()), float(after.mean()), d)
-    return found, notes
+    by_split: dict[str, dict[str, Change]] = {split: {} for split in HELD_OUT}
+    for split, changed in by_split.items():
+        if getattr(base.facts, f"{split}_reviews") != getattr(ours.facts, f"{split}_reviews"):
+            notes.append(f"The {split} reviews are not the same on both sides: no verdict.")
+            continue
+        for variant in [v for v in ours.variants if v in base.variants]:
+            sides = [side.correct[variant] for side in (base, ours)]
+            before, after = (side.by_split[split] for side in sides)
+            if seeds:
+                before, after = (side.by_split[split][np.isin(side.seeds, seeds)] for side in sides)
+            if not np.array_equal(before, after):
+                d = difference(after, before, paired=bool(seeds))
+                changed[variant] = Change(float(before.mean()), float(after.mean()), d)
+    rounded = {}
+    for variant in sorted(same_inputs):
+        found = [changed[variant] for changed in by_split.values() if variant in changed]
+        most = max((abs(change.difference.mean) for change in found), default=ROUNDED)
+        if most < ROUNDED:
+            rounded[variant] = most
+            for changed in by_split.values():
+                changed.pop(variant, None)
+    return Changes(by_split, rounded, notes)
 
 
 def shared_seeds(base: Results, ours: Results) -> tuple[list[int], list[str]]:
-    """The seeds by which two sides are paired, and what to know about them.
+    """The seeds by which two sides are paired, and notes on that.
 
-    None where so few are on both sides that they are better compared as independent runs.
+    None if the sides share so few that they are better compared as independent runs.
     """
-    sides = [side.seeds for side in (base, ours)]
-    seeds = [seed for seed in sides[0] if seed in sides[1]]
+    sides = [base.seeds, ours.seeds]
+    seeds = [seed for seed in base.seeds if seed in ours.seeds]
     if len(seeds) < min(MIN_SEEDS, *map(len, sides)):
-        few = f"{len(seeds)} seeds are" if seeds else "no seed is"
-        few = "one seed is" if len(seeds) == 1 else few
+        few = {0: "no seed is", 1: "one seed is"}.get(len(seeds), f"{len(seeds)} seeds are")
         return [], [f"Compared as independent runs: {few} on both sides."]
-    named = ", ".join(map(str, seeds))
+    listed = ", ".join(map(str, seeds))
     one_sided = len(seeds) < max(map(len, sides))
-    return seeds, [f"Compared by the seeds of both sides: {named}."] if one_sided else []
+    return seeds, [f"Compared by the seeds of both sides: {listed}."] if one_sided else []
 
 
 def compare_sides(
-    base: Results, ours: Results, alike: set[str], min_effect: float, tried: int = 1
+    base: Results, ours: Results, same_inputs: Collection[str], min_effect: float, tried: int = 1
 ) -> dict[str, Any]:
-    """A row for each split and variant whose accuracy changed, and what to know about them.
-
-    A variant that is made `alike` has none where rounding explains its change.
-    """
+    """A row for each split and variant whose accuracy changed, and what to know about them."""
+    by_split, rounded, notes = changes(base, ours, same_inputs)
     rows: list[dict[str, Any]] = []
-    notes: list[str] = []
-    found = {split: changes(base, ours, split) for split in HELD_OUT}
-    moved: dict[str, float] = {}
-    for changed, _ in found.values():
-        for variant in alike & changed.keys():
-            moved[variant] = max(moved.get(variant, 0.0), abs(changed[variant].difference.mean))
-    rounded = {variant: by for variant, by in sorted(moved.items()) if by < ROUNDED}
-    for split, (changed, of_split) in found.items():
-        for variant in rounded:
-            changed.pop(variant, None)
-        differences = {variant: change.difference for variant, change in changed.items()}
-        words = verdicts(differences, min_effect, tried)
-        rows += [
-            {"variant": variant, "split": split, "verdict": words[variant]}
-            | change.row(min_effect, tried * len(changed))
-            for variant, change in changed.items()
-        ]
-        notes += of_split
-    decide = [change.difference for change in found["validation"][0].values()]
-    by_luck = luck(decide, tried)
-    return {
-        "accuracy": rows,
-        "notes": list(dict.fromkeys(notes)),
-        "luck": by_luck,
-        "rounded": rounded,
-    }
+    for split, changed in by_split.items():
+        words = verdicts({v: c.difference for v, c in changed.items()}, min_effect, tried)
+        for variant, change in changed.items():
+            row = {"variant": variant, "split": split, "verdict": words[variant]}
+            rows.append(row | change.row(min_effect, tried * len(changed)))
+    by_luck = luck([change.difference for change in by_split["validation"].values()], tried)
+    return {"accuracy": rows, "notes": notes, "luck": by_luck, "rounded": rounded}
 
 
 def variants_with_same_inputs(base: Results, ours: Results, code: dict[str, list[str]]) -> set[str]:
-    """The variants that the same code made from the same parameters and data, on another machine
-    perhaps: `code` is what `changed_code` says.
+    """The variants that the same code made from the same parameters and data.
+
+    Args:
+        base: one side.
+        ours: the other, perhaps from another machine.
+        code: the result of `changed_code`.
     """
-    if (
-        any(PREDICTION_STAGES.intersection(stages) for stages in code.values())
-        or base.facts != ours.facts
-    ):
+    stages = {stage for uses in code.values() for stage in uses}
+    if PREDICTION_STAGES & stages or base.facts != ours.facts:
         return set()
-    keys = changed_params(base, ours)
-    made_from = {
-        variant: (
-            f"variants.{variant}.",
-            f"{ours.params.get(f'variants.{variant}.recipe')}.",
-            f"features.{ours.params.get(f'variants.{variant}.features')}.",
-            "data.",
-            "train.",
+    changed = changed_params(base, ours)
+    same = set()
+    for variant in ours.variants:
+        recipe, features = (
+            ours.params.get(f"variants.{variant}.{k}") for k in ("recipe", "features")
         )
-        for variant in ours.variants
-    }
-    return {v for v, places in made_from.items() if not any(key.startswith(places) for key in keys)}
+        inputs = ("data.", "train.", f"variants.{variant}.", f"{recipe}.", f"features.{features}.")
+        if not any(key.startswith(inputs) for key in changed):
+            same.add(variant)
+    return same
 
 
 def changed_params(base: Results, ours: Results) -> dict[str, dict[str, Any]]:
@@ -148,67 +138,64 @@ def changed_params(base: Results, ours: Results) -> dict[str, dict[str, Any]]:
 
 
 def changed_code(*sides: str) -> dict[str, list[str]]:
-    """Changed files that a stage depends on, or that pin what it runs with, and those stages.
+    """The changed files that stages run or that pin what they run with, and the stages ("all").
 
     Between two commits, or between one and the workspace.
     """
     changed = git("diff", "--name-only", "--relative", "-z", *sides).decode().split("\0")
-    stages = read_yaml(Path("dvc.yaml"))
-    with reading("dvc.yaml"):
-        deps = {name: stage.get("do", stage)["deps"] for name, stage in stages["stages"].items()}
-    uses = {
-        path: [name for name, of_stage in deps.items() if path in of_stage]
-        for path in changed
-        if path.endswith(".py")
-    }
-    uses |= {path: ["all"] for path in ("requirements.txt", "dvc.yaml") if path in changed}
-    return {path: names for path, names in uses.items() if names}
+    uses: dict[str, list[str]] = {}
+    for path in ("requirements.txt", "dvc.yaml"):
+        if path in changed:
+            uses[path] = ["all"]
+    for name, stage in read_stages(PIPELINE).items():
+        deps = [dep for dep in stage.get("deps") or [] if isinstance(dep, str)]
+        places = [os.path.normpath(Path(stage.get("wdir", ""), dep)) for dep in deps]
+        for path in changed:
+            if path.endswith(".py") and any(Path(path).is_relative_to(p) for p in places):
+                uses.setdefault(path, []).append(name)
+    return {path: uses[path] for path in changed if path in uses}
 
 
 def accuracy_table(report: dict[str, Any]) -> str:
-    rows = [
-        [
-            f"`{r['variant']}`",
-            r["split"],
-            *(f"{r[side]:.4f}" for side in ("before", "after")),
-            *points(r),
-            verdict(r),
-        ]
-        for r in report["accuracy"]
-    ]
-    return table(["variant", "split", report["base"], "here", *POINTS, "verdict"], rows)
+    header = ["variant", "split", report["base"], "here", "points, 95% interval", "wins", "verdict"]
+    rows = []
+    for r in report["accuracy"]:
+        sides = [f"{r['before']:.4f}", f"{r['after']:.4f}"]
+        rows.append([f"`{r['variant']}`", r["split"], *sides, points(r), wins(r), verdict(r)])
+    return table(header, rows)
 
 
 def verdict(row: dict[str, Any]) -> str:
-    """With how many seeds there probably would be one, where there is none."""
+    """The verdict; if there is none, with how many seeds there probably would be one."""
     if row["verdict"] != CANNOT_TELL or math.isnan(row["p_value"]):
         return str(row["verdict"])
     enough = f"{row['enough_seeds']} seeds" if row["enough_seeds"] else "more reviews"
     return f"{row['verdict']} ({enough})"
 
 
-def points(row: dict[str, Any]) -> list[str]:
-    """Cells: the difference in points, its interval, and the seeds won."""
-    won = f"{row['wins']}/{row['seeds']}" if row["wins"] >= 0 else "-"
-    hundred = {key: 100 * row[key] for key in ("low", "high")}
-    return [f"{100 * row['mean']:+.2f}", interval(hundred, "+.2f"), won]
+def points(row: Mapping[Any, float]) -> str:
+    """A difference of accuracies and its interval, in points."""
+    # Rounded twice, so that a value and its rounded copy in a CSV file give the same text.
+    hundred = {key: round(100 * row[key], 4) for key in ("mean", "low", "high")}
+    return f"{hundred['mean']:+.2f} {interval(hundred, '+.2f')}"
 
 
-POINTS = ["points", "95% interval", "won"]
+def interval(row: Mapping[Any, float], style: str) -> str:
+    """[low, high]; a dash if they are unknown."""
+    return "-" if math.isnan(row["low"]) else f"[{row['low']:{style}}, {row['high']:{style}}]"
 
 
-def interval(of: dict[str, float], style: str) -> str:
-    """A dash where nothing is known of it."""
-    return "-" if math.isnan(of["low"]) else f"[{of['low']:{style}}, {of['high']:{style}}]"
+def wins(row: dict[str, Any]) -> str:
+    """In how many of the seeds the new version scores higher; a dash if they are not paired."""
+    return f"{row['wins']}/{row['seeds']}" if row["wins"] >= 0 else "-"
 
 
 def luck_of_many(report: dict[str, Any]) -> str:
-    """A sentence; nothing where nothing is known of it."""
-    many, by_luck = report["tried"], report["luck"]
-    if many < 2 or math.isnan(by_luck):
+    """How much better than the base the best of so many tries looks by chance; "" if unknown."""
+    if report["tried"] < 2 or math.isnan(report["luck"]):
         return ""
-    seems = f"seems {100 * by_luck:.2f} points better"
-    return f"By luck alone, the best of {many} recipes that are as good as the base {seems}."
+    gain = f"{100 * report['luck']:.2f} points better than the base"
+    return f"By chance alone, the best of {report['tried']} equally good recipes looks {gain}."
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

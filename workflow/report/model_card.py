@@ -54,7 +54,7 @@ def read_card(folder: Path) -> Card:
         with reading(ERRORS, "; `make errors` makes it anew"):
             counts = {"reviews": "int64", "wrong": "int64"}
             errors = pd.read_csv(path, dtype=counts, keep_default_na=False)
-            if errors["wrong"][0] != (~correct.of["test"]).all(axis=0).sum():
+            if errors["wrong"][0] != (~correct.by_split["test"]).all(axis=0).sum():
                 raise ValueError("of other results than metrics/")
     params = read_yaml(folder / "params.yaml")
     return Card(params, read_facts(folder / METRICS), scores, differences, correct, errors)
@@ -93,7 +93,7 @@ def accuracy(right: NDArray[np.bool_]) -> str:
 
 def figures(of: Card) -> str:
     """A row for each figure."""
-    rows = [[f"accuracy, {split}", accuracy(of.correct.of[split])] for split in HELD_OUT]
+    rows = [[f"accuracy, {split}", accuracy(of.correct.by_split[split])] for split in HELD_OUT]
     for found in of.differences.to_dict("records"):
         hundred = {str(key): 100 * found[key] for key in ("mean", "low", "high")}
         gain = f"{hundred['mean']:+.2f} {interval(hundred, '+.2f')} points, {found['verdict']}"

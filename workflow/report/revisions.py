@@ -6,8 +6,8 @@ import re
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,28 +20,27 @@ from workflow.base.errors import InputError, reading
 from workflow.base.files import CORRECT, FIGURES, METRICS, RERUN_HINT, SCORES, DataFacts
 from workflow.base.schema import read_yaml
 from workflow.evaluation.results import Correct, read_correct, read_facts, read_scores
+from workflow.params import RENAMED
 
-PARAMS, LOCK = Path("params.yaml"), Path("dvc.lock")
+PARAMS, PIPELINE, LOCK = Path("params.yaml"), Path("dvc.yaml"), Path("dvc.lock")
 
-GIT_MAY_HAVE_IT = f"; Git may have it whole: `git checkout {LOCK}`"
+RESTORE_HINT = "; `git checkout` restores the committed version"
 
 NO_REPOSITORY = (
-    "this folder is in no Git repository, as one unpacked from a ZIP: clone the project, or "
+    "this folder is not in a Git repository: clone the project or, if you unpacked a ZIP, run "
     "`git init && git add --all && git commit -m Start`"
 )
 
 
-def git(*words: str) -> bytes:
+def git(*arguments: str) -> bytes:
     """What a Git command prints.
 
     Raises:
-        InputError: it fails: what to do about it, or else its reason.
+        InputError: the command fails; the message gives a remedy, or else Git's reason.
     """
-    line = ["git", *words]
+    command, environment = ["git", *arguments], os.environ | {"LC_ALL": "C"}
     try:
-        result = subprocess.run(  # noqa: S603
-            line, capture_output=True, check=False, env=os.environ | {"LC_ALL": "C"}
-        )
+        result = subprocess.run(command, capture_output=True, check=False, env=environment)  # noqa: S603
     except FileNotFoundError:
         raise InputError("git is not on PATH: install Git") from None
     if result.returncode:
@@ -50,32 +49,41 @@ def git(*words: str) -> bytes:
             raise InputError(NO_REPOSITORY)
         if remedy := re.search("git config --global --add safe.directory .*", reason):
             raise InputError(
-                "this checkout belongs to another user, so that Git does not read it; if you trust "
-                f"it: `{remedy[0]}`"
+                "this checkout belongs to another user, so Git refuses to read it; if you trust "
+                f"it, run `{remedy[0]}`"
             )
-        said = [text for text in reason.splitlines() if not text.startswith("hint:")]
-        raise InputError(f"`{' '.join(line)}` failed: {' '.join(' '.join(said).split())[:600]}")
+        lines = [line for line in reason.splitlines() if not line.startswith("hint:")]
+        reason = " ".join(" ".join(lines).split())[:600]
+        raise InputError(f"`{' '.join(command)}` failed: {reason}")
     return result.stdout
 
 
-def commit_of(revision: str) -> str:
-    """Its hash; InputError if this clone does not have it."""
+def resolve(revision: str) -> str:
+    """The commit that a Git revision or the name of a DVC experiment stands for.
+
+    Raises:
+        InputError: this clone does not have it, or several experiments have the name.
+    """
     git("rev-parse", "--git-dir")
-    try:
+    with suppress(InputError):
         return git("rev-parse", "--verify", f"{revision}^{{commit}}").decode().strip()
-    except InputError:
-        shallow = git("rev-parse", "--is-shallow-repository").strip() == b"true"
-        said = f"this {'shallow ' if shallow else ''}clone has no revision {revision!r}"
-        if shallow:
-            said += "; `git fetch --unshallow` brings what came before"
-        if re.fullmatch(r"(?![0-9a-f]{4,39}$)\w[\w./-]*", revision):
-            fetch = f"`git fetch origin {revision}` brings a branch or tag"
-            said += f"; {fetch}, which is FETCH_HEAD then"
-        raise InputError(said) from None
+    commits = [e.commit for e in experiments() if e.name == revision]
+    if len(commits) == 1:
+        return commits[0]
+    if commits:
+        listed = ", ".join(commit[:7] for commit in commits)
+        raise InputError(f"several experiments are called {revision!r}; name a commit: {listed}")
+    shallow = git("rev-parse", "--is-shallow-repository").strip() == b"true"
+    message = f"this {'shallow ' if shallow else ''}clone has no revision {revision!r}"
+    if shallow:
+        message += "; `git fetch --unshallow` brings earlier commits"
+    if re.fullmatch(r"(?![0-9a-f]{4,39}$)\w[\w./-]*", revision):
+        message += f"; `git fetch origin {revision}` brings a branch or tag, as FETCH_HEAD"
+    raise InputError(message)
 
 
 def merge_base(commit: str) -> str:
-    """The last commit that it and HEAD have in common; itself where this clone has none."""
+    """The last common ancestor of a commit and HEAD; the commit itself if this clone has none."""
     try:
         return git("merge-base", commit, "HEAD").decode().strip()
     except InputError:
@@ -85,37 +93,36 @@ def merge_base(commit: str) -> str:
 class Results:
     """What compare and plot wrote, in the workspace or in a copy of a revision.
 
-    All that is read is checked; InputError where it is missing or damaged.
+    Every file is checked when it is first read: InputError if it is missing or damaged.
     """
 
     def __init__(self, name: str, folder: Path = Path()) -> None:
         self.name, self.folder = name, folder
         for path in (METRICS, SCORES, CORRECT):
             if not (folder / path).exists():
-                raise InputError(f"{name} has no {path}; `dvc repro` of this version makes it")
+                raise InputError(f"{name} has no {path}; run `dvc repro` in that version")
 
     @contextmanager
-    def named(self) -> Iterator[None]:
-        """Where a file of a revision is damaged, nothing here can mend it: say where it is."""
+    def reading(self) -> Iterator[None]:
+        """Errors about a file of a revision name the revision: `dvc repro` cannot mend that."""
         try:
             yield
         except InputError as error:
             if self.folder == Path():
                 raise
-            said = str(error).removesuffix(RERUN_HINT).removesuffix(GIT_MAY_HAVE_IT)
-            said = said.replace(f"{self.folder}{os.sep}", "")
-            raise InputError(f"{said}; so it is in {self.name}: compare with another") from None
+            message = str(error).removesuffix(RERUN_HINT).removesuffix(RESTORE_HINT)
+            message = message.replace(f"{self.folder}{os.sep}", "")
+            raise InputError(f"{message}; this is in {self.name}: compare with another") from None
 
     @cached_property
     def facts(self) -> DataFacts:
-        """Of the data."""
-        with self.named():
+        with self.reading():
             return read_facts(self.folder / METRICS)
 
     @cached_property
     def scores(self) -> pd.DataFrame:
         """A row per variant and seed."""
-        with self.named():
+        with self.reading():
             return read_scores(self.folder / SCORES)
 
     @cached_property
@@ -123,109 +130,132 @@ class Results:
         return list(self.scores["variant"].unique())
 
     @cached_property
-    def correct(self) -> dict[str, Correct]:
-        """What each seed of a variant gets right: of the data and with the scores beside it."""
-        found = {}
-        reviews = {"validation": self.facts.validation_reviews, "test": self.facts.test_reviews}
-        for variant in self.variants:
-            path = self.folder / CORRECT / f"{variant}.npz"
-            with self.named():
-                bits = found[variant] = read_correct(path)
-            with self.named(), reading(path, RERUN_HINT):
-                for split, number in reviews.items():
-                    scores, right = self.metric(variant, f"{split}_accuracy"), bits.of[split]
-                    if not (
-                        bits.sha256.startswith(self.facts.sha256)
-                        and bits.seeds.tolist() == list(scores.index)
-                        and right.shape == (len(scores), number)
-                        and np.allclose(right.mean(axis=1), scores, rtol=0, atol=1e-5)
-                    ):
-                        raise ValueError(f"not of the same run as {SCORES} and {METRICS}")
-        return found
-
-    @cached_property
     def seeds(self) -> list[int]:
-        """Of every variant."""
+        """The seeds, which all variants share."""
         return [int(seed) for seed in self.scores["seed"].unique()]
 
+    @cached_property
+    def correct(self) -> dict[str, Correct]:
+        """By variant, what each seed gets right; checked against the facts and scores."""
+        by_variant = {}
+        for variant in self.variants:
+            path = self.folder / CORRECT / f"{variant}.npz"
+            with self.reading():
+                bits = by_variant[variant] = read_correct(path)
+                if not self._belong_together(variant, bits):
+                    reason = f"not of the same run as {SCORES} and {METRICS}"
+                    raise InputError(f"{path}: {reason}{RERUN_HINT}")
+        return by_variant
+
+    def _belong_together(self, variant: str, bits: Correct) -> bool:
+        if not bits.sha256.startswith(self.facts.sha256):
+            return False
+        reviews = {"validation": self.facts.validation_reviews, "test": self.facts.test_reviews}
+        for split, right in bits.by_split.items():
+            accuracy = self.metric(variant, f"{split}_accuracy")
+            if bits.seeds.tolist() != list(accuracy.index):
+                return False
+            if right.shape != (len(accuracy), reviews[split]):
+                return False
+            if not np.allclose(right.mean(axis=1), accuracy, rtol=0, atol=1e-5):
+                return False
+        return True
+
     def metric(self, variant: str, name: str) -> "pd.Series[float]":
-        """A column of the scores, by seed."""
-        of_variant = self.scores[self.scores["variant"] == variant]
-        return of_variant.set_index("seed")[name]
+        """A column of the scores of a variant, by seed."""
+        rows = self.scores[self.scores["variant"] == variant]
+        return rows.set_index("seed")[name]
 
     def figures(self) -> dict[str, bytes]:
-        """The pictures by their names."""
+        """The content of each picture by its file name."""
         return {path.name: path.read_bytes() for path in sorted((self.folder / FIGURES).glob("*"))}
 
     @cached_property
     def params(self) -> dict[str, Any]:
-        """What params.yaml says, as dotted keys; not checked, it may be of another version."""
-        with self.named():
-            return dict(flat(read_yaml(self.folder / PARAMS)))
+        """The values in params.yaml by dotted keys; unchecked, it may be of another version."""
+        with self.reading():
+            return dict(flatten(read_yaml(self.folder / PARAMS)))
 
     @cached_property
     def stale_params(self) -> list[str]:
-        """The keys of params.yaml with which the stages did not run, as dvc.lock says."""
+        """The keys of params.yaml whose values are not those that the stages ran with.
+
+        dvc.lock has these; it also keeps stages that have left dvc.yaml, which do not count.
+        """
         if not (self.folder / LOCK).exists():
             return []
         features = {key.split(".")[1] for key in self.params if key.startswith("features.")}
-        found: dict[str, None] = {}
-        with self.named(), reading(self.folder / LOCK, GIT_MAY_HAVE_IT):
-            for name, stage in YAML(typ="safe").load(self.folder / LOCK)["stages"].items():
-                if name.partition("@")[2] not in ("", *features, *self.variants):
-                    continue  # DVC leaves there what is no more
+        stale: set[str] = set()
+        with self.reading():
+            stages = read_stages(self.folder / PIPELINE)
+            for full_name, stage in read_stages(self.folder / LOCK).items():
+                name, _, item = full_name.partition("@")
+                if name not in stages or item not in ("", *features, *self.variants):
+                    continue
                 for block, value in stage.get("params", {}).get(str(PARAMS), {}).items():
-                    ran, inside = dict(flat(value, block)), f"{block}."
-                    here = {k: v for k, v in self.params.items() if f"{k}.".startswith(inside)}
-                    known = here.keys() & ran.keys()
-                    found |= dict.fromkeys(here.keys() ^ ran.keys())
-                    found |= dict.fromkeys(key for key in known if here[key] != ran[key])
-        return sorted(found)
+                    ran = dict(flatten(value, block))
+                    here = {k: v for k, v in self.params.items() if f"{k}.".startswith(f"{block}.")}
+                    same = {k for k in here.keys() & ran.keys() if here[k] == ran[k]}
+                    stale |= {*here, *ran} - same
+        return sorted(stale)
 
     def recipe(self, variant: str) -> dict[str, Any]:
-        """What params.yaml says of the variant."""
-        place = self.params.get(f"variants.{variant}.recipe")
-        return {
-            key.removeprefix(f"{place}."): value
-            for key, value in self.params.items()
-            if key.startswith(f"{place}.")
-        } | {"features": self.params.get(f"variants.{variant}.features")}
+        """What params.yaml says of the variant's recipe, unchecked."""
+        place = f"{self.params.get(f'variants.{variant}.recipe')}."
+        params = self.params.items()
+        return {key.removeprefix(place): v for key, v in params if key.startswith(place)}
 
 
-def flat(value: Any, above: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of nested mappings by their dotted keys; a list is a leaf."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from flat(inner, f"{above}.{key}" if above else str(key))
-    else:
-        yield above, value
+def flatten(value: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of nested mappings by their dotted keys; a list is a leaf.
 
-
-def experiments(bases: Collection[str]) -> dict[str, str]:
-    """DVC's experiments on these commits: their own commits, and the name of each.
-
-    DVC keeps what came of an experiment on the commit 0123… as one of Git, refs/exps/01/23…/NAME.
-    The same files twice are one experiment.
+    Parameters that another version calls otherwise get their present names.
     """
-    found: dict[str, tuple[str, str]] = {}
-    form = "--format=%(tree) %(objectname) %(refname)"
+    if not isinstance(value, dict):
+        yield above, value
+        return
+    for key, inner in value.items():
+        named_by_user = above in ("variants", "baselines")
+        name = str(key) if named_by_user else RENAMED.get(str(key), str(key))
+        yield from flatten(inner, f"{above}.{name}" if above else name)
+
+
+def read_stages(path: Path) -> dict[str, dict[str, Any]]:
+    """The stages in dvc.yaml or dvc.lock by name; InputError if it cannot be read."""
+    with reading(path, RESTORE_HINT):
+        stages = (YAML(typ="safe").load(path) or {}).get("stages") or {}
+        return {name: stage.get("do", stage) for name, stage in stages.items()}
+
+
+class Experiment(NamedTuple):
+    """What `dvc exp run` keeps in Git, as refs/exps/BA/SE…/NAME."""
+
+    name: str
+    commit: str
+    base: str
+    tree: str  # the same files, the same tree
+
+
+def experiments() -> list[Experiment]:
+    """DVC's experiments in this clone."""
+    found = []
+    form = "--format=%(objectname) %(tree) %(refname)"
     for line in git("for-each-ref", form, "refs/exps").decode().splitlines():
-        tree, commit, reference = line.split(" ", 2)
-        _, _, *base, name = reference.split("/")
-        if "".join(base) in bases:
-            found.setdefault(tree, (commit, name))
-    return dict(found.values())
+        commit, tree, reference = line.split(" ", 2)
+        if match := re.fullmatch("refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/(.+)", reference):
+            found.append(Experiment(match[3], commit, match[1] + match[2], tree))
+    return found
 
 
 def without_results(base: str) -> dict[str, str]:
-    """DVC's experiments on a commit that wait in its queue or failed: which of these, by name.
+    """The DVC experiments on a commit that are queued or failed: which of the two, by name.
 
-    DVC keeps them as two stashes of Git, with commit:dvc-exp:HEAD:BASE:NAME for the messages.
+    DVC keeps them as two stashes of Git, with messages like "commit:dvc-exp:HEAD:BASE:NAME".
     """
     listed = git("log", "-g", "--format=%gD %gs", "--glob=refs/exps/celery").decode()
-    words = {"stash": "queued", "failed": "failed"}
+    states = {"stash": "queued", "failed": "failed"}
     found = re.findall(rf"^refs/exps/celery/(\w+)@.*:{base}:([^:\n]+)", listed, re.MULTILINE)
-    return {name: words[place] for place, name in found if place in words}
+    return {name: states[place] for place, name in found if place in states}
 
 
 class Base(NamedTuple):
@@ -237,19 +267,19 @@ class Base(NamedTuple):
 
 @contextmanager
 def revision(name: str) -> Iterator[Base]:
-    """The results that a revision has in Git, as files in a folder of their own for so long.
+    """The results that a revision has in Git, in a temporary folder.
 
     Raises:
-        InputError: there is no such revision here, or it has no results.
+        InputError: this clone has no such revision, or the revision has no results.
     """
-    commit = commit_of(name)
-    shown = name if commit.startswith(name) else f"{name} ({commit[:7]})"
+    commit = resolve(name)
+    title = name if commit.startswith(name) else f"{name} ({commit[:7]})"
     listed = git("ls-tree", "--name-only", "-z", commit, "./").decode().split("\0")
-    wanted = (str(PARAMS), str(LOCK), METRICS.parts[0], FIGURES.parts[0])
-    kept = [path for path in wanted if path in listed]
+    wanted = (str(PARAMS), str(PIPELINE), str(LOCK), METRICS.parts[0], FIGURES.parts[0])
+    paths = [path for path in wanted if path in listed]
     with tempfile.TemporaryDirectory() as folder:
-        if kept:
-            archive = git("archive", "--format=zip", "-0", commit, "--", *kept)
+        if paths:
+            archive = git("archive", "--format=zip", "-0", commit, "--", *paths)
             with zipfile.ZipFile(io.BytesIO(archive)) as files:
-                files.extractall(folder)  # which makes no links and leaves no folder
-        yield Base(Results(shown, Path(folder)), commit)
+                files.extractall(folder)  # writes neither links nor outside of the folder
+        yield Base(Results(title, Path(folder)), commit)
