@@ -3,11 +3,11 @@
 usage   python -m commands.review [BASE] [--json] [--fail-on worse] [--tried K]
                                   [--images BEFORE AFTER]
 reads   params.yaml, metrics/ and plots/figures/ of both sides, from Git and the workspace alone,
-        and how many experiments DVC has run since the base
+        and how many results there are in DVC's experiments and in commits since the base
 writes  review/report.md, review/report.json, review/{before,after}/*.png; prints the report
 
 The validation reviews decide; the test reviews stand beside them for the record. The workspace is
-assumed to be the best of the experiments, so each verdict is corrected for their number.
+assumed to be the best of these results, so each verdict is corrected for their number.
 """
 
 import argparse
@@ -21,8 +21,15 @@ import orjson
 from pydantic import ValidationError
 
 from workflow.base.errors import run, warn
-from workflow.base.files import atomic_folder
-from workflow.evaluation.significance import CANNOT_TELL, LEVEL, difference_of_means, holm
+from workflow.base.files import CORRECT, atomic_folder
+from workflow.evaluation.significance import (
+    CANNOT_TELL,
+    LEVEL,
+    MIN_SEEDS,
+    difference_of_means,
+    holm,
+    too_few,
+)
 from workflow.model.params import Recipe
 from workflow.params import load_params
 from workflow.report.comparison import (
@@ -31,13 +38,20 @@ from workflow.report.comparison import (
     changed_code,
     changed_params,
     compare_sides,
+    footnote,
     interval,
-    luck_of_many,
     shared_seeds,
     table,
     variants_with_same_inputs,
 )
-from workflow.report.revisions import Results, experiments, git, merge_base, revision
+from workflow.report.revisions import (
+    Results,
+    experiments,
+    git,
+    merge_base,
+    revision,
+    stored_results,
+)
 
 REVIEW = Path("review")
 
@@ -64,11 +78,13 @@ def changed_metrics(
                 continue
             d = difference_of_means(after.to_numpy(), before.to_numpy(), paired=bool(seeds))
             sides = {"before": before.mean(), "after": after.mean()}
-            known = {key: getattr(d, key) for key in ("low", "high", "p_value")}
+            known = {key: getattr(d, key) for key in ("low", "high", "p_value", "seeds")}
             rows.append({"metric": f"{variant}.{name}"} | sides | known)
     for row, p in zip(rows, holm([tried * row["p_value"] for row in rows]), strict=True):
         higher = "higher" if row["after"] > row["before"] else "lower"
         row["verdict"] = higher if p < LEVEL else CANNOT_TELL
+        if row["seeds"] < MIN_SEEDS:
+            row["verdict"] = too_few(row["seeds"])
     return rows
 
 
@@ -86,7 +102,7 @@ def loss(values: dict[str, Any]) -> object:
 
 
 def make_report(
-    base: Results, commit: str, ours: Results, min_effect: float, tried: int
+    base: Results, commit: str, ours: Results, min_effect: float, tried: int, counted: str
 ) -> dict[str, Any]:
     same_data = base.facts.sha256 == ours.facts.sha256
     code, params = changed_code(commit), changed_params(base, ours)
@@ -96,6 +112,7 @@ def make_report(
         "params": params,
         "data": {},
         "tried": tried,
+        "counted": counted,
         "stale_params": stale,
         "min_effect": min_effect,
         "only_before": sorted(set(base.variants) - set(ours.variants)),
@@ -109,7 +126,7 @@ def make_report(
         sides["metrics"] = changed_metrics(base, ours, both, tried)
     else:
         report["data"] = {"before": base.facts.model_dump(), "after": ours.facts.model_dump()}
-        sides = {"accuracy": [], "notes": [], "luck": None, "rounded": {}, "metrics": []}
+        sides = {"accuracy": [], "notes": [], "rounded": {}, "metrics": []}
     only_rounding = bool(sides["rounded"]) and not (params or code or sides["accuracy"])
     explained = {f"learning_curves_{v}.png" for v in sides["rounded"]} if not code else set()
     figures = [] if only_rounding else changed_figures(base, ours)
@@ -179,10 +196,10 @@ def headline(report: dict[str, Any]) -> str:
 def accuracy(report: dict[str, Any]) -> list[str]:
     parts = []
     if report["accuracy"]:
-        parts += ["## Accuracy", accuracy_table(report), footnote(report)]
-        if report["tried"] > 1:
-            tried = f"{report['tried']} experiments were tried since {report['base']}"
-            parts += [f"{tried}: each verdict is corrected for as many. {luck_of_many(report)}"]
+        corrected = (
+            f"Corrected for the rows of a split (Holm) and the number of {report['counted']}."
+        )
+        parts += ["## Accuracy", accuracy_table(report), f"{footnote(report)} {corrected}"]
     parts += report["notes"]
     if report["rounded"]:
         largest = math.ceil(10_000 * max(report["rounded"].values()) + 1e-6) / 100
@@ -192,13 +209,26 @@ def accuracy(report: dict[str, Any]) -> list[str]:
     return parts
 
 
-def footnote(report: dict[str, Any]) -> str:
-    return (
-        "Interval: 95%, over seeds and reviews. Validation decides. better, worse: shown to differ "
-        f"by {100 * report['min_effect']:g} points or more; trivial: by less; same: shown to be "
-        f"closer; `{CANNOT_TELL}`: cannot tell, and how many seeds probably could. About 5% of "
-        "reviews in which nothing changed call some variant different (Holm)."
-    )
+def count_tried(commit: str, start: str) -> tuple[int, str]:
+    """How many different results a variant had since the base, and where they were counted.
+
+    Of the variants, that with the most results counts.
+
+    Args:
+        commit: of the base.
+        start: the commit at which HEAD's branch began.
+    """
+    since = git("rev-list", f"{commit}..HEAD").decode().split()
+    tried = [e.commit for e in experiments() if e.base in {commit, start, *since}]
+    commits = git("rev-list", f"{commit}..HEAD", "--", str(CORRECT)).decode().split()
+    results = [stored_results(), *map(stored_results, tried + commits)]
+    numbers = [
+        len({result[variant] for result in results if variant in result} - {before})
+        for variant, before in stored_results(commit).items()
+    ]
+    places = f"DVC's experiments ({len(tried)}), commits ({len(commits)}) and the workspace"
+    number = max(1, *numbers)
+    return number, f"different results since the base: {number}, in {places}"
 
 
 def write_report(
@@ -223,7 +253,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, not Markdown")
     parser.add_argument("--fail-on", choices=["worse"], help="exit with 1 on such a verdict")
     parser.add_argument(
-        "--tried", type=int, metavar="K", help="experiments (default: those in this clone)"
+        "--tried", type=int, metavar="K", help="results compared (default: those in this clone)"
     )
     parser.add_argument(
         "--images",
@@ -236,9 +266,11 @@ def main() -> None:
     ours, min_effect = Results("the workspace"), load_params().compare.min_effect
     with revision(options.base) as (base, commit):
         start = merge_base(commit)
-        commits = {commit, start, *git("rev-list", f"{commit}..HEAD").decode().split()}
-        tried = options.tried or len({e.tree for e in experiments() if e.base in commits})
-        report = make_report(base, commit, ours, min_effect, max(tried, 1))
+        tried, counted = count_tried(commit, start)
+        if options.tried:
+            tried = max(options.tried, 1)
+            counted = f"results: {tried}, as stated with --tried"
+        report = make_report(base, commit, ours, min_effect, tried, counted)
         is_experiment = commit in {e.commit for e in experiments()}
         later = git("diff", "--name-only", "--relative", start, commit, "--", "metrics")
         if later and not is_experiment and not report["data"]:

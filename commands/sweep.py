@@ -15,20 +15,19 @@ from typing import Any
 import orjson
 
 from workflow.base.errors import InputError, run
-from workflow.evaluation.significance import CANNOT_TELL, luck, verdicts
+from workflow.evaluation.significance import best_by_chance, detectable, verdicts
 from workflow.params import load_params
 from workflow.report.comparison import (
+    DIFFERENCE_HEADER,
     OPTIONS,
     Change,
     changed_code,
     changed_params,
     changes,
-    luck_of_many,
-    points,
+    difference_cells,
+    footnote,
     table,
     variants_with_same_inputs,
-    verdict,
-    wins,
 )
 from workflow.report.revisions import (
     Experiment,
@@ -66,16 +65,18 @@ def make_report(
     rows = [
         {"experiment": name, "variant": variant, "verdict": words[name, variant]}
         | causes[name]
-        | change.row(min_effect, len(compared))
+        | change.row(min_effect)
         for (name, variant), change in compared.items()
     ]
     tried = len({name for name, _ in compared})
+    differences = [change.difference for change in compared.values()]
     return {
         "base": base.name,
         "experiments": sorted(rows, key=lambda row: row["mean"], reverse=True),
         "not_compared": not_compared,
         "tried": tried,
-        "luck": luck([change.difference for change in compared.values()], tried),
+        "detectable": detectable(differences, len(differences)),
+        "best_by_chance": best_by_chance(differences, tried),
         "min_effect": min_effect,
     }
 
@@ -106,30 +107,22 @@ def markdown(report: dict[str, Any]) -> str:
                 ", ".join([*(f"{k}={v}" for k, v in r["params"].items()), *r["code"]]),
                 f"`{r['variant']}`",
                 f"{r['after']:.4f}",
-                points(r),
-                wins(r),
-                verdict(r),
+                *difference_cells(r),
             ]
             for r in rows
         ]
-        header = ["experiment", "changed", "variant", "accuracy", "points, 95% interval", "wins"]
-        parts += [table([*header, "verdict"], cells), footnote(report)]
+        header = ["experiment", "changed", "variant", "accuracy", *DIFFERENCE_HEADER]
+        corrected = f"Each verdict is that of one row among {len(rows)} (Holm)."
+        parts += [table(header, cells), f"{footnote(report)} {corrected}"]
     else:
         parts += [f"No experiment to compare; this makes some: `{SOME}`"]
-        if elsewhere := sorted({e.base[:7] for e in experiments()}):
-            parts += [f"There are experiments on {', '.join(elsewhere)}: `make sweep BASE=…`."]
+        bases = ", ".join(sorted({e.base[:7] for e in experiments()}))
+        if bases and not report["not_compared"]:
+            parts += [f"There are experiments on {bases}: `make sweep BASE=…`."]
     if report["not_compared"]:
         listed = [f"`{name}` ({reason})" for name, reason in report["not_compared"].items()]
         parts += [f"Not compared: {', '.join(listed)}."]
     return "\n\n".join(parts) + "\n"
-
-
-def footnote(report: dict[str, Any]) -> str:
-    return (
-        "Interval: 95%, over seeds and reviews, of each row by itself. Verdict: of one row among "
-        f"{len(report['experiments'])} (Holm), as in a review; `{CANNOT_TELL}`: cannot tell, and "
-        f"with how many seeds one probably could. {luck_of_many(report)}"
-    )
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from ruamel.yaml import YAML
 from tests.conftest import PROJECT, Experiment, call, command, commit, edit_params, refusal
 from workflow.base.files import CORRECT, FIGURES, HELD_OUT, METRICS, SCORES, write_json
 from workflow.evaluation.results import Correct
-from workflow.evaluation.significance import Difference, enough_seeds
+from workflow.evaluation.significance import Difference
 
 SEEDS = (1, 2, 3, 4, 5, 6)
 VALIDATION, TEST = 300, 500  # reviews
@@ -175,20 +175,29 @@ def test_what_matters_is_what_params_yaml_says(
     assert report["min_effect"] == min_effect
 
 
-def test_enough_seeds_are_those_of_one_row_among_all(project: Path, review: Review):
-    edit_params(project, model__dropout=0.9)
-    edit_params(project, baselines__single__epochs=1)
-    for variant in ("single", "candidate"):
-        bits = bits_of(project, variant)
-        for row, more in zip(bits["validation"], (0, 0, 1, 2, 3, 6), strict=True):
-            row[np.flatnonzero(~row)[:more]] = True
-        write_bits(project, variant, bits)
-    rows = [row for row in review()["accuracy"] if row["split"] == "validation"]
-    assert len(rows) == 2
-    for row in rows:
-        d = Difference(**{name: row[name] for name in Difference._fields})
-        alone, of_two = (enough_seeds(d, 0.01, among) for among in (1, 2))
-        assert row["enough_seeds"] == of_two != alone
+def test_a_row_says_how_likely_the_change_is_worse_about_the_same_and_better(
+    project: Path, review: Review, page: Callable[..., str]
+):
+    write_variant(project, "candidate", 0.86, draw=1)
+    row = row_of(review())
+    chances = row["probabilities"]
+    assert sum(chances.values()) == pytest.approx(1)
+    d = Difference(**{name: row[name] for name in Difference._fields})
+    assert chances == d.probabilities(0.01)
+    shown = ", ".join(f"{100 * chance:.0f}" for chance in chances.values())
+    assert re.search(rf"`candidate` \| validation .* \| {shown}% +\| ~", page())
+    detectable = review()["detectable"]
+    assert f"a true difference of {100 * detectable:.2f} points gets a verdict four" in page()
+
+
+def test_two_seeds_are_too_few_for_any_verdict(project: Path, review: Review):
+    retrain(project, 0.85, seeds=(1, 2))
+    git(project, "commit", "--all", "--quiet", "--message", "Two seeds")
+    write_variant(project, "candidate", 0.7, seeds=(1, 2))
+    set_metric(project, "test_loss", [0.9, 0.90001])
+    report = review("HEAD")
+    (metric,) = report["metrics"]
+    assert metric["verdict"] == row_of(report)["verdict"] == "too few seeds (2 of 3)"
 
 
 def test_a_changed_parameter_is_shown_with_its_figures(project: Path, review: Review):
@@ -278,7 +287,7 @@ def test_what_is_not_known_is_a_dash(project: Path, page: Callable[..., str]):
     git(project, "commit", "--all", "--quiet", "--message", "One seed")
     write_variant(project, "candidate", 0.7, seeds=(1,))
     shown = page("HEAD")
-    row = r"`candidate` \| validation .*\.\d\d - +\| 0/1 +\| too few seeds \(1 of 3\)"
+    row = r"`candidate` \| validation .*\.\d\d - +\| 0/1 +\| - +\| too few seeds \(1 of 3\)"
     assert re.search(row, shown)
     assert "nan" not in shown
     report = json.loads((project / "review/report.json").read_text())
@@ -393,7 +402,7 @@ def test_seeds_that_are_on_one_side_only_are_compared_as_independent_runs(
     assert report["notes"] == ["Compared as independent runs: no seed is on both sides."]
     losses = next(row for row in report["metrics"] if row["metric"] == "candidate.test_loss")
     assert losses["low"] < losses["after"] - losses["before"] < losses["high"]
-    assert re.search(r"`candidate` \| validation .*\] +\| - +\| worse", page())
+    assert re.search(r"`candidate` \| validation .*\] +\| - +\| 100, 0, 0% +\| worse", page())
 
 
 def test_so_few_common_seeds_that_they_give_no_verdict_give_one_as_independent_runs(

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import integrate, stats
 
 from workflow.evaluation import significance
 from workflow.evaluation.significance import Difference, difference, holm, verdicts
 
 SEEDS, REVIEWS = 6, 400  # fewer reviews than there are, for thousands of pairs in seconds
 LEVEL = 0.05  # of errors, as the reports promise
-PAIRS = 4000  # a rate of 7% is told from 5% in all but one of ten thousand runs
+PAIRS = 1000  # a rate of 5% is within 3 and 7.5% in 998 of 1000 runs
 
 
 def train(
@@ -26,8 +26,8 @@ def train(
 ) -> NDArray[np.bool_]:
     """What recipes with these margins, (…, reviews), get right: (…, seeds, reviews).
 
-    Simulated: each review has a margin in which the recipe is right; seeds shift and shake it. With
-    these figures, accuracy is 0.86 and varies by 0.1 points from seed to seed, as measured on
+    A review is right if its margin is positive; each seed adds noise to all margins and to each.
+    With these values, accuracy is 0.86 and varies by 0.1 points from seed to seed, as measured on
     25,000 reviews; `seed_sd=0.05` makes that one point.
     """
     shape = (*margins.shape[:-1], seeds, margins.shape[-1])
@@ -39,8 +39,8 @@ def draw_margins(random: np.random.Generator, *shape: int) -> NDArray[np.float32
     return random.standard_normal(shape, np.float32) + np.float32(1.13)
 
 
-def shaken(random: np.random.Generator, margins: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of a recipe that is as good, but on other reviews."""
+def other_reviews(random: np.random.Generator, margins: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The margins of an equally good recipe that is right in other reviews."""
     return margins + 0.3 * random.standard_normal(margins.shape, np.float32)
 
 
@@ -57,24 +57,28 @@ def fewest(tries: int) -> float:
     return float(stats.binom.ppf(0.001, tries, LEVEL))
 
 
+def known(mean: float, seeds: int, seed_part: float, review_part: float) -> Difference:
+    """A difference with these parts of its variance."""
+    d = Difference(mean, 0, seeds, seed_part=seed_part, review_part=review_part, freedom=seeds - 1)
+    return significance.with_interval(d)
+
+
 # --- the interval ---------------------------------------------------------------------------------
 
 
 def anova(d: NDArray[np.float64]) -> tuple[float, float]:
-    """Variance of the mean and degrees of freedom, by the sums of squares of a textbook."""
+    """The seeds' and the reviews' part in the variance, by the sums of squares of a textbook."""
     seeds, reviews = d.shape
     grand = d.mean()
     rows, columns = d.mean(axis=1, keepdims=True), d.mean(axis=0, keepdims=True)
     of_seeds = reviews * ((rows - grand) ** 2).sum() / (seeds - 1)
     of_reviews = seeds * ((columns - grand) ** 2).sum() / (reviews - 1)
     of_error = ((d - rows - columns + grand) ** 2).sum() / ((seeds - 1) * (reviews - 1))
-    extra = max(0.0, of_reviews - of_error)
-    freedom = (of_seeds + extra) ** 2 / (of_seeds**2 / (seeds - 1) + extra**2 / (reviews - 1))
-    return (of_seeds + extra) / (seeds * reviews), freedom
+    return of_seeds / d.size, max(0.0, of_reviews - of_error) / d.size
 
 
 @given(st.integers(2, 9), st.integers(2, 60), st.floats(0.2, 0.9), st.integers(0, 10**6))
-def test_the_interval_is_that_of_a_two_way_analysis_of_variance(
+def test_the_variance_is_that_of_a_two_way_analysis_of_variance(
     seeds: int, reviews: int, level: float, draw: int
 ):
     random = np.random.default_rng(draw)
@@ -84,12 +88,31 @@ def test_the_interval_is_that_of_a_two_way_analysis_of_variance(
     result = difference(ours, theirs)
     assert result.seeds == seeds
     assert result.mean == pytest.approx(d.mean())
-    if not math.isnan(result.p_value) and result.deviation > 0:
-        variance, freedom = anova(d)
-        low, high = stats.t.interval(0.95, freedom, d.mean(), variance**0.5)
-        assert (result.low, result.high) == pytest.approx((low, high), rel=1e-9, abs=1e-12)
-        p_value = 2 * stats.t.sf(abs(d.mean()) / variance**0.5, freedom)
-        assert result.p_value == pytest.approx(p_value, rel=1e-9, abs=1e-12)
+    if not math.isnan(result.p_value):
+        assert (result.seed_part, result.review_part) == pytest.approx(anova(d), abs=1e-12)
+
+
+@pytest.mark.parametrize("seeds", [3, 6])
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.9, 1.0])
+def test_the_interval_is_that_of_a_sum_of_students_t_and_a_normal_variable(
+    seeds: int, share: float
+):
+    """Which is integrated here, and has a p-value of 5% at the interval's ends."""
+
+    def below(limit: float) -> float:
+        def of_seeds(z: float) -> float:
+            t = (limit - (1 - share) ** 0.5 * z) / share**0.5
+            return float(stats.norm.pdf(z) * stats.t.cdf(t, seeds - 1))
+
+        return float(integrate.quad(of_seeds, -9, 9, limit=200)[0])
+
+    d = known(2.5, seeds, share, 1 - share)
+    assert d.p_value == pytest.approx(2 * below(-2.5), rel=1e-5)
+    assert below(d.low - 2.5) == pytest.approx(LEVEL / 2, rel=1e-5)
+    assert d.high - 2.5 == pytest.approx(2.5 - d.low)
+    assert d.probabilities(1.0) == pytest.approx(
+        {"worse": below(-3.5), "same": below(-1.5) - below(-3.5), "better": below(1.5)}, rel=1e-5
+    )
 
 
 def test_the_interval_is_that_of_the_paired_t_test_where_reviews_do_not_matter():
@@ -113,6 +136,7 @@ def test_the_same_results_are_no_difference():
     same = np.ones((3, 5), dtype=bool)
     result = difference(same, same)
     assert (result.low, result.high, result.p_value) == (0, 0, 1)
+    assert result.probabilities(0.002) == {"worse": 0, "same": 1, "better": 0}
 
 
 @pytest.mark.parametrize("paired", [True, False])
@@ -122,6 +146,7 @@ def test_one_seed_has_no_interval(*, paired: bool):
     assert result.mean == 1
     assert math.isnan(result.low)
     assert math.isnan(result.p_value)
+    assert all(map(math.isnan, result.probabilities(0.002).values()))
 
 
 @pytest.mark.parametrize("ours", [np.eye(3, dtype=bool), np.eye(7, dtype=bool)], ids=len)
@@ -131,7 +156,6 @@ def test_a_variance_of_zero_that_is_none_gives_no_verdict(ours: NDArray[np.bool_
     assert result.mean == pytest.approx(1 / len(ours))
     assert math.isnan(result.p_value)
     assert verdicts({"a": result}, 0.002) == {"a": "~"}
-    assert significance.enough_seeds(result, 0.002) is None
 
 
 def test_a_mean_over_seeds_alone_has_students_interval():
@@ -155,8 +179,33 @@ def test_a_mean_over_seeds_alone_has_students_interval():
 # --- how often chance is called a difference ------------------------------------------------------
 
 
+@pytest.mark.parametrize("seeds", [3, 6])
+@pytest.mark.parametrize("number", [1, 6, 30])
+@pytest.mark.parametrize("review_part", [0.0, 0.1, 1.0])
+def test_of_recipes_compared_with_one_base_at_once_some_are_called_different_in_5_percent(
+    seeds: int, number: int, review_part: float
+):
+    """Identical recipes in 4 to 6%; seldomer if they are right in other reviews.
+
+    Each seed's mean is drawn, not 25,000 reviews; the review part is then known within 3%.
+    """
+    random, families = np.random.default_rng(10), 4000
+    means = random.standard_normal((families, number + 1, seeds))
+    d = means[:, 1:] - means[:, :1]
+    seed_part = d.var(axis=2, ddof=1) / seeds
+    mean = d.mean(axis=2) + review_part**0.5 * random.standard_normal(seed_part.shape)
+    part = review_part + np.maximum(0, 0.03 * 2 / seeds * random.standard_normal(seed_part.shape))
+    errors, share = np.abs(mean) / (seed_part + part) ** 0.5, seed_part / (seed_part + part)
+    level = LEVEL / number  # of the first step of Holm's method
+    called = errors > stats.norm.isf(level / 2)
+    called[called] = 2 * significance.tail(errors[called], share[called], seeds - 1) < level
+    rate = called.any(axis=1).mean()
+    assert rate <= 0.06
+    assert rate >= (0 if review_part else 0.04)
+
+
 @pytest.mark.parametrize("paired", [True, False])
-@pytest.mark.parametrize("seed_sd", [0.0, 0.005, 0.05])
+@pytest.mark.parametrize("seed_sd", [0.0, 0.05])
 def test_identical_recipes_are_called_different_in_one_case_of_twenty(
     seed_sd: float, *, paired: bool
 ):
@@ -175,7 +224,7 @@ def test_equally_good_recipes_that_differ_review_by_review_are_rarely_called_dif
     """Here the chance is in which reviews the test set happens to hold."""
     random = np.random.default_rng(2)
     margins = draw_margins(random, PAIRS, REVIEWS)
-    sides = [train(random, shaken(random, margins), seeds=n) for n in seeds]
+    sides = [train(random, other_reviews(random, margins), seeds=n) for n in seeds]
     paired = seeds[0] == seeds[1]
     pairs = [difference(*pair, paired=paired) for pair in zip(*sides, strict=True)]
     assert called(pairs) <= most(PAIRS)
@@ -186,7 +235,7 @@ def test_equally_good_recipes_that_differ_review_by_review_are_rarely_called_dif
 def test_seeds_that_are_no_pairs_have_the_same_mean_and_on_average_the_same_variance():
     random = np.random.default_rng(6)
     margins = draw_margins(random, 1000, REVIEWS)
-    sides = [train(random, shaken(random, margins), 0.05) for _ in range(2)]
+    sides = [train(random, other_reviews(random, margins), 0.05) for _ in range(2)]
     paired, unpaired = (
         [difference(*pair, paired=p) for pair in zip(*sides, strict=True)] for p in (True, False)
     )
@@ -198,7 +247,7 @@ def test_seeds_that_are_no_pairs_have_the_same_mean_and_on_average_the_same_vari
 
 
 def test_a_gain_of_one_point_is_found():
-    """With six seeds and 25,000 reviews a true significance of one point is found in over 99% of cases."""
+    """Six seeds and 25,000 reviews show a true gain of one point in over 99% of cases."""
     random = np.random.default_rng(3)
     pairs = []
     for _ in range(60):
@@ -225,7 +274,7 @@ def families(random: np.random.Generator, number: int, variants: int = 5) -> Ite
 
 
 def test_in_one_family_of_twenty_identical_recipes_some_are_called_different():
-    number = 2000
+    number = 500
     wrong = sum(
         not {"better", "worse", "trivial"}.isdisjoint(words)
         for words in families(np.random.default_rng(7), number)
@@ -236,7 +285,7 @@ def test_in_one_family_of_twenty_identical_recipes_some_are_called_different():
 @pytest.mark.parametrize("min_effect", [0.0, SMALLEST])
 def test_a_word_that_says_how_far_apart_is_seldom_wrong(min_effect: float):
     """Recipes truly `SMALLEST` apart: seldom the same, and almost never of the wrong sign."""
-    random, number = np.random.default_rng(8), 2000
+    random, number = np.random.default_rng(8), 1000
     margins = draw_margins(random, number, REVIEWS)
     sides = [train(random, margins + np.float32(shift)) for shift in (0.1, 0)]
     pairs = [difference(*pair) for pair in zip(*sides, strict=True)]
@@ -291,7 +340,7 @@ def test_nothing_is_the_same_where_every_difference_matters():
 
 
 def test_holm_adjusts_as_in_the_paper():
-    # Four tests: the min_effect p is multiplied by 4, the next by 3; never below the one before.
+    # Four tests: the smallest p is multiplied by 4, the next by 3; never below the one before.
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.8]) == [1, 1]
     assert holm([]) == []
@@ -302,59 +351,36 @@ def test_holm_adjusts_as_in_the_paper():
 def test_the_same_is_where_the_whole_interval_is_within_the_smallest(
     mean: float, deviation: float, freedom: int
 ):
-    d = significance.with_interval(mean, 0, freedom + 1, (deviation**2, 0.0), freedom)
+    d = known(mean, freedom + 1, deviation**2, 0.0)
     within = max(abs(d.low), abs(d.high)) < 0.005
     if abs(max(abs(d.low), abs(d.high)) - 0.005) > 1e-9:
         assert (significance.p_value_of_equivalence(d, 0.005) < LEVEL) == within
 
 
-# --- what would be enough -------------------------------------------------------------------------
+# --- what could be found, and what luck finds -----------------------------------------------------
 
 
-@pytest.mark.parametrize("tried", [1, 5])
-@pytest.mark.parametrize(
-    ("target", "min_effect"), [(0.5, 0.0), (0.8, 0.5), (0.0, 0.5), (0.1, 0.5), (0.5, 0.8)]
-)
-def test_enough_seeds_give_a_verdict_four_times_in_five(
-    target: float, min_effect: float, tried: int
+@pytest.mark.parametrize("comparisons", [1, 5])
+@pytest.mark.parametrize("seeds", [3, 6])
+@pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
+def test_a_detectable_difference_is_found_four_times_in_five(
+    comparisons: int, seeds: int, share: float
 ):
-    """In standard deviations from seed to seed."""
-    pilot = significance.with_interval(target, 6, 6, (1 / 6, 0.0), 5)
-    seeds = significance.enough_seeds(pilot, min_effect, tried)
-    assert seeds is not None
-    runs = np.random.default_rng(9).normal(target, 1, (4_000, seeds))
-    found = (significance.difference_of_means(run, np.zeros(seeds)) for run in runs)
-    words = [*(significance.verdicts({0: d}, min_effect, tried)[0] for d in found)]
-    two_ways = 0 < target < min_effect  # that it is one, or that it is below
-    assert 0.77 <= np.mean([word != "~" for word in words]) <= (1 if two_ways else 0.9)
+    pilot = known(0.0, seeds, share, 1 - share)
+    target = significance.detectable([pilot, Difference(0.0, 0, 1)], comparisons)
+    random, runs = np.random.default_rng(9), 20_000
+    mean = target + random.standard_normal(runs)
+    seed_part = share * random.chisquare(seeds - 1, runs) / (seeds - 1)
+    variance = seed_part + (1 - share)
+    p_values = 2 * significance.tail(mean / variance**0.5, seed_part / variance, seeds - 1)
+    assert np.mean(p_values < LEVEL / comparisons) == pytest.approx(0.8, abs=0.05)
 
 
-@pytest.mark.parametrize("target", [1.5, 3.0])
-def test_enough_seeds_are_more_than_there_are(target: float):
-    """Where six might have shown the difference, they did not."""
-    pilot = significance.with_interval(target, 6, 6, (1 / 6, 0.0), 5)
-    assert significance.enough_seeds(pilot, 0.0) == 7
-
-
-def test_enough_seeds_are_none_where_the_reviews_are_too_few():
-    pilot = significance.with_interval(0.01, 6, 6, (1e-6, 1e-3), 50)
-    assert significance.enough_seeds(pilot, 0.002) is None
-    assert significance.enough_seeds(pilot, 0.2) == 7
-
-
-def test_enough_seeds_show_that_a_difference_does_not_matter():
-    pilot = significance.with_interval(0.0001, 3, 6, (1e-6, 0.0), 5)
-    few, many = (significance.enough_seeds(pilot, min_effect) for min_effect in (0.003, 0.002))
-    assert few is not None
-    assert many is not None
-    assert few < many
-    assert (
-        significance.enough_seeds(significance.with_interval(0.0, 0, 6, (1e-6, 0.0), 5), 0.0)
-        is None
-    )
+def test_nothing_is_detectable_where_nothing_is_known():
+    assert math.isnan(significance.detectable([Difference(0.0, 0, 1)]))
 
 
 @pytest.mark.parametrize("tried", [1, 2, 5, 30])
-def test_the_luck_of_the_best_is_the_mean_of_simulated_maxima(tried: int):
+def test_the_expected_largest_of_many_is_the_mean_of_simulated_maxima(tried: int):
     maxima = np.random.default_rng(tried).standard_normal((100_000, tried)).max(axis=1)
     assert significance.expected_max_of_normals(tried) == pytest.approx(maxima.mean(), abs=0.015)

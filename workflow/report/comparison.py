@@ -15,9 +15,9 @@ from workflow.evaluation.significance import (
     CANNOT_TELL,
     MIN_SEEDS,
     Difference,
+    best_by_chance,
+    detectable,
     difference,
-    enough_seeds,
-    luck,
     verdicts,
 )
 from workflow.report.revisions import PIPELINE, Results, git, read_stages
@@ -35,11 +35,11 @@ class Change(NamedTuple):
     after: float
     difference: Difference
 
-    def row(self, min_effect: float, tried: int) -> dict[str, Any]:
-        """All values, for a table; as one of `tried` changes."""
-        enough = enough_seeds(self.difference, min_effect, tried)
+    def row(self, min_effect: float) -> dict[str, Any]:
+        """All values, for a table."""
         sides = {"before": self.before, "after": self.after}
-        return sides | {"enough_seeds": enough} | self.difference._asdict()
+        probabilities = self.difference.probabilities(min_effect)
+        return sides | self.difference._asdict() | {"probabilities": probabilities}
 
 
 class Changes(NamedTuple):
@@ -102,9 +102,15 @@ def compare_sides(
         words = verdicts({v: c.difference for v, c in changed.items()}, min_effect, tried)
         for variant, change in changed.items():
             row = {"variant": variant, "split": split, "verdict": words[variant]}
-            rows.append(row | change.row(min_effect, tried * len(changed)))
-    by_luck = luck([change.difference for change in by_split["validation"].values()], tried)
-    return {"accuracy": rows, "notes": notes, "luck": by_luck, "rounded": rounded}
+            rows.append(row | change.row(min_effect))
+    decisive = [change.difference for change in by_split["validation"].values()]
+    return {
+        "accuracy": rows,
+        "notes": notes,
+        "rounded": rounded,
+        "detectable": detectable(decisive, tried * len(decisive)),
+        "best_by_chance": best_by_chance(decisive, tried),
+    }
 
 
 def variants_with_same_inputs(base: Results, ours: Results, code: dict[str, list[str]]) -> set[str]:
@@ -157,20 +163,26 @@ def changed_code(*sides: str) -> dict[str, list[str]]:
 
 
 def accuracy_table(report: dict[str, Any]) -> str:
-    header = ["variant", "split", report["base"], "here", "points, 95% interval", "wins", "verdict"]
     rows = []
     for r in report["accuracy"]:
         sides = [f"{r['before']:.4f}", f"{r['after']:.4f}"]
-        rows.append([f"`{r['variant']}`", r["split"], *sides, points(r), wins(r), verdict(r)])
-    return table(header, rows)
+        rows.append([f"`{r['variant']}`", r["split"], *sides, *difference_cells(r)])
+    return table(["variant", "split", report["base"], "here", *DIFFERENCE_HEADER], rows)
 
 
-def verdict(row: dict[str, Any]) -> str:
-    """The verdict; if there is none, with how many seeds there probably would be one."""
-    if row["verdict"] != CANNOT_TELL or math.isnan(row["p_value"]):
-        return str(row["verdict"])
-    enough = f"{row['enough_seeds']} seeds" if row["enough_seeds"] else "more reviews"
-    return f"{row['verdict']} ({enough})"
+DIFFERENCE_HEADER = ["points, 95% interval", "wins", "worse, same, better", "verdict"]
+
+
+def difference_cells(row: dict[str, Any]) -> list[str]:
+    """The cells under DIFFERENCE_HEADER."""
+    wins = f"{row['wins']}/{row['seeds']}" if row["wins"] >= 0 else "-"
+    return [points(row), wins, percentages(row["probabilities"]), row["verdict"]]
+
+
+def percentages(probabilities: dict[str, float]) -> str:
+    """For example "21, 78, 1%"; a dash if they are unknown."""
+    values = probabilities.values()
+    return "-" if math.isnan(sum(values)) else ", ".join(f"{100 * p:.0f}" for p in values) + "%"
 
 
 def points(row: Mapping[Any, float]) -> str:
@@ -185,17 +197,24 @@ def interval(row: Mapping[Any, float], style: str) -> str:
     return "-" if math.isnan(row["low"]) else f"[{row['low']:{style}}, {row['high']:{style}}]"
 
 
-def wins(row: dict[str, Any]) -> str:
-    """In how many of the seeds the new version scores higher; a dash if they are not paired."""
-    return f"{row['wins']}/{row['seeds']}" if row["wins"] >= 0 else "-"
-
-
-def luck_of_many(report: dict[str, Any]) -> str:
-    """How much better than the base the best of so many tries looks by chance; "" if unknown."""
-    if report["tried"] < 2 or math.isnan(report["luck"]):
-        return ""
-    gain = f"{100 * report['luck']:.2f} points better than the base"
-    return f"By chance alone, the best of {report['tried']} equally good recipes looks {gain}."
+def footnote(report: dict[str, Any]) -> str:
+    """What the columns and verdicts mean, and how fine they are."""
+    effect = f"{100 * report['min_effect']:g} points"
+    text = (
+        "Interval: 95%, over seeds and reviews. Verdicts: `better`, `worse`: shown to differ from "
+        f"0, by an estimate of {effect} or more; `trivial`: of less; `same`: shown to be within "
+        f"±{effect}; `{CANNOT_TELL}`: cannot tell. *worse, same, better*: the probabilities that "
+        f"the true difference is below, within and above ±{effect}."
+    )
+    if not math.isnan(report["detectable"]):
+        found = f"a true difference of {100 * report['detectable']:.2f} points"
+        text += f" With these seeds {found} gets a verdict four times in five."
+    if report["tried"] > 1 and not math.isnan(report["best_by_chance"]):
+        gain = f"{100 * report['best_by_chance']:.2f} points better than the base"
+        text += (
+            f" By chance alone, the best of {report['tried']} equally good recipes looks {gain}."
+        )
+    return text
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

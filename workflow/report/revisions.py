@@ -258,6 +258,16 @@ def without_results(base: str) -> dict[str, str]:
     return {name: states[place] for place, name in found if place in states}
 
 
+def stored_results(commit: str = "") -> dict[str, str]:
+    """The Git objects of metrics/correct by variant, in a commit or in the workspace."""
+    if not commit:
+        paths = sorted(CORRECT.glob("*.npz"))
+        objects = git("hash-object", *map(str, paths)).decode().split()
+        return {path.stem: name for path, name in zip(paths, objects, strict=True)}
+    listed = git("ls-tree", commit, f"./{CORRECT}/").decode().splitlines()
+    return {Path(line).stem: line.split()[2] for line in listed}
+
+
 class Base(NamedTuple):
     """A revision to compare with."""
 
