@@ -66,7 +66,7 @@ for (const [id, chart] of Object.entries(charts)) {
 def highlighted(
     words: list[str], contributions: list[tuple[str, float]]
 ) -> list[tuple[str, str, int, str]]:
-    """A review in pieces: text, class, step of colour (0: none), and the contribution as text.
+    """The words, each with class, step of colour (0: none), and its contribution as text.
 
     The contribution of an n-gram is shared among its words, wherever it occurs in the review.
     """
@@ -77,15 +77,10 @@ def highlighted(
             n_gram = tuple(words[start : start + n])
             by_word[start : start + n] += by_n_gram.get(n_gram, 0.0) / n
     steps = np.rint(STEPS * np.abs(by_word) / max(np.abs(by_word).max(initial=0), 1e-9)).astype(int)
-    pieces: list[tuple[str, str, int, str]] = []
-    for word, contribution, step in zip(words, by_word.tolist(), steps.tolist(), strict=True):
-        if step:
-            pieces.append((word, CLASSES[contribution > 0], step, f"{contribution:+.2f}"))
-        elif pieces and not pieces[-1][2]:
-            pieces[-1] = (f"{pieces[-1][0]} {word}", "", 0, "")
-        else:
-            pieces.append((word, "", 0, ""))
-    return pieces
+    return [
+        (word, CLASSES[value > 0], step, f"{value:+.2f}")
+        for word, value, step in zip(words, by_word.tolist(), steps.tolist(), strict=True)
+    ]
 
 
 def percentage(probability: float) -> str:
@@ -101,10 +96,8 @@ def strongest(contributions: list[tuple[str, float]]) -> Iterator[tuple[str, str
     negative = [(name, value) for name, value in reversed(contributions) if value < 0]
     for direction, largest in (("for positive", positive), ("for negative", negative)):
         if largest:
-            yield (
-                direction,
-                ", ".join(f"{name} {value:+.2f}" for name, value in largest[:MAX_SHOWN]),
-            )
+            terms = [f"{name} {value:+.2f}" for name, value in largest[:MAX_SHOWN]]
+            yield direction, ", ".join(terms)
 
 
 def explained(
@@ -128,7 +121,7 @@ def explained(
         "predicted": CLASSES[int(not predictions.labels[number])],
         "probabilities": " to ".join(dict.fromkeys(ends)),
         "length": len(words),
-        "pieces": highlighted(words, contributions),
+        "words": highlighted(words, contributions),
         "contributions": list(strongest(contributions)),
     }
 

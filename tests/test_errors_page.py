@@ -110,12 +110,12 @@ def test_every_group_of_the_table_has_all_reviews_and_all_errors(folder: Path):
 
 def test_the_contribution_of_an_n_gram_is_shared_among_its_words():
     contributions = [("good", 1.0), ("film", 0.01), ("not good", -3.0)]
-    assert errors.highlighted("not good a fine good film".split(), contributions) == [
+    assert errors.highlighted("not good a good film".split(), contributions) == [
         ("not", "negative", 6, "-1.50"),
         ("good", "negative", 2, "-0.50"),
-        ("a fine", "", 0, ""),
+        ("a", "negative", 0, "+0.00"),
         ("good", "positive", 4, "+1.00"),
-        ("film", "", 0, ""),
+        ("film", "positive", 0, "+0.01"),
     ]
 
 
