@@ -23,15 +23,13 @@ from tabulate import tabulate
 
 from workflow.base.errors import run
 from workflow.base.files import DIFFERENCES, HELD_OUT, HISTORY, SCORES
-from workflow.evaluation import notebook
-from workflow.evaluation.notebook import EDGE, JUDGEMENTS, NOT, REPRODUCED
 from workflow.evaluation.results import Correct, read_differences, read_history, read_scores
 from workflow.evaluation.scores import mean_and_std
 from workflow.evaluation.significance import difference, verdicts
 from workflow.params import load_params
-from workflow.report import model_card
-from workflow.report.comparison import accuracy_table, compare_sides, table
-from workflow.report.model_card import points
+from workflow.report import model_card, notebook
+from workflow.report.comparison import accuracy_table, compare_sides, points, table
+from workflow.report.notebook import EDGE, JUDGEMENTS, NOT, REPRODUCED
 from workflow.report.revisions import Results, git, revision
 
 CURVE_CLAIM = (

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow.evaluation import notebook
 from workflow.evaluation.results import Correct
+from workflow.report import notebook
 
 MIN_EFFECT = 0.002
 SEEDS = [1, 2, 3]

@@ -12,10 +12,10 @@ from commands import readme
 from tests.conftest import PROJECT, call
 from workflow.base.errors import InputError
 from workflow.base.files import DIFFERENCES, HELD_OUT, HISTORY, METRICS, NOTEBOOK_VALUES, SCORES
-from workflow.evaluation.notebook import CONCLUSIONS
 from workflow.evaluation.results import read_correct
 from workflow.params import load_params
 from workflow.report.model_card import ERRORS
+from workflow.report.notebook import CONCLUSIONS
 
 
 @pytest.fixture

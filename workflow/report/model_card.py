@@ -1,7 +1,6 @@
 """The values in MODEL_CARD.md: what is known about the variant `candidate`."""
 
 import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ from workflow.base.schema import read_yaml
 from workflow.evaluation import results
 from workflow.evaluation.scores import mean_and_std
 from workflow.evaluation.significance import difference
-from workflow.report.comparison import interval, table
+from workflow.report.comparison import interval, points, table
 from workflow.report.error_analysis import with_intervals
 
 ERRORS = Path("docs/errors.csv")  # written by commands.errors
@@ -94,13 +93,6 @@ def data(card: Card) -> str:
     own = "**Not the dataset above, but own reviews.** " if own_reviews(card.facts) else ""
     words, sha256 = f"{card.facts.vocabulary:,} words", f"sha256 `{card.facts.sha256}…`"
     return f"{own}{files.data_line(card.facts)}; {words}; {sha256}."
-
-
-def points(difference: Mapping[Any, float]) -> str:
-    """A difference of accuracies and its interval, in points."""
-    # Rounded twice, so that a value and its rounded copy in a CSV file give the same text.
-    hundred = {key: round(100 * difference[key], 4) for key in ("mean", "low", "high")}
-    return f"{hundred['mean']:+.2f} {interval(hundred, '+.2f')}"
 
 
 def values(card: Card) -> str:
