@@ -94,3 +94,27 @@ def test_pip_installs_into_the_environment_whatever_it_is_told(redirection: str,
     )
     assert printed.strip() == str(PROJECT / "workflow/__init__.py")
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("newest", "expected"),
+    [
+        ("pip = None", "python3.12"),
+        ("pip = '22.2'", "python3.12"),
+        ("pip = '22.3.1'", "python3.13"),
+        ("pip = '23.0'; version = (3, 14)", "python3.12"),
+    ],
+)
+def test_the_newest_python_whose_pip_can_do_it_is_taken(newest: str, expected: str, tmp_path: Path):
+    """Interpreters that answer the questions of the Makefile as this one, but for one fact."""
+    for name, facts in (("python3.13", newest), ("python3.12", "pip = '24.0'")):
+        program = tmp_path / name
+        program.write_text(
+            f"#!{sys.executable}\nimport sys, types\nversion = (3, 12)\n{facts}\n"
+            "sys.version_info = (*version, 0)\n"
+            "sys.modules['pip'] = pip and types.SimpleNamespace(__version__=pip)\n"
+            "exec(sys.argv[2])\n"
+        )
+        program.chmod(0o755)
+    found = make("--eval", "show: ; @echo '$(PYTHON)'", "show", PATH=f"{tmp_path}:/usr/bin:/bin")
+    assert Path(found.stdout.strip()).name == expected

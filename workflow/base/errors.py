@@ -59,7 +59,7 @@ def run(main: Callable[[], None]) -> None:
     except InputError as error:
         sys.exit(f"error: {error}")
     except MemoryError as error:
-        sys.exit(f"error: not enough memory: {error or 'an allocation failed'}")
+        sys.exit(f"error: not enough memory: {str(error) or 'an allocation failed'}")
     except BrokenPipeError:
         pass
     except OSError as error:
