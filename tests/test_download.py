@@ -206,6 +206,11 @@ def test_words_of_equal_count_are_ranked_by_first_appearance():
     assert list(corpus.word_index) == ["c", "b", "a", "d"]
     assert corpus.training.values.tolist() == [1, 4, 2, 3, 1]  # in the order of the rows
     assert corpus.test.values.tolist() == [4]  # x is in no training review
+    many = [f"w{i}" for i in range(1000)]
+    values, offsets, words = number_words([many + many[::2]])
+    reviews = Reviews(values, offsets, np.array([0], np.uint8))
+    corpus = rank_words(reviews, words, np.array([0]), np.array([], int))
+    assert list(corpus.word_index) == many[::2] + many[1::2]
 
 
 # --- an https mirror ------------------------------------------------------------------------------
