@@ -328,7 +328,9 @@ def test_damage_to_what_is_handed_on(handed_on, data: st.DataObject):
 )
 def test_arrays_of_another_kind(handed_on, name: str, array: Any):
     np.save(MULTI_HOT / f"{name}.npy", array)
-    with pytest.raises(InputError, match="data/multi_hot: the test arrays are damaged; run"):
+    with pytest.raises(
+        InputError, match="data/multi_hot: the test arrays are damaged; run `dvc repro"
+    ):
         load_vectors(MULTI_HOT, "test")
 
 
