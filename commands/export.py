@@ -6,7 +6,7 @@ writes  exports/VARIANT/: tf.saved_model.load("exports/candidate").serve(["…",
         probability that each text is positive, the mean of the seeds; so does serving_default
 
 It computes what `workflow.serving.predictor` does, up to the rounding of sums, with TensorFlow's
-own operations; `workflow.serving.saved_model` says what it leaves out.
+own operations; `workflow.serving.words` says what it leaves out.
 """
 
 import argparse

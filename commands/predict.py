@@ -98,7 +98,7 @@ def blocks(rows: Iterator[Row], column: str, pause: float | None) -> Iterator[li
 
     A thread reads them, so that those which have come do not wait for the next one.
     """
-    arrived: queue.Queue[Row | Exception | None] = queue.Queue(BLOCK)
+    arrived: queue.Queue[Row | Exception | None] = queue.Queue(100)
 
     def read() -> None:
         try:

@@ -9,7 +9,7 @@ import lzma
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -31,8 +31,6 @@ from workflow.base.schema import validate
 from workflow.params import RENAMED, Params, load_params
 from workflow.text import own_reviews
 from workflow.text.corpus import content_hash
-from workflow.text.params import Tokenizer
-from workflow.text.tokenizer import TOKENIZERS, ascii_tokens, unicode_tokens
 
 TEN = "text,label\n" + "".join(f"w{i} all,{('no', 'yes')[i % 2]}\n" for i in range(10))
 
@@ -173,6 +171,41 @@ def test_what_is_written_comes_back(rows: list[tuple[str, str]], kind: str):
         path = path.with_suffix(".jsonl")
         path.write_text("".join(json.dumps({"text": t, "label": s}) + "\n" for t, s in rows))
         assert written(path) == rows
+
+
+EXCEL = TEN.replace("text,label", "text,stars,label").replace(" all,", ' all,"3,5",')
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found_in_the_header(use, capsys, suffix: str, delimiter: str):
+    quoted = EXCEL.replace(",", delimiter).replace(f"3{delimiter}5", "3,5")
+    use(quoted if delimiter == "," else quoted.replace('"', ""), f"own.{suffix}")
+    call("stages.download")
+    assert len(all_texts()) == 10
+    is_usual = delimiter == {"csv": ",", "tsv": "\t"}[suffix]
+    reported = f"read with the delimiter {delimiter!r}, which fits the header"
+    assert (reported in capsys.readouterr().err) != is_usual
+
+
+def test_a_delimiter_can_be_set(use, capsys):
+    use(TEN.replace(",", "~"), delimiter="~")
+    call("stages.download")
+    assert len(all_texts()) == 10
+    assert "delimiter" not in capsys.readouterr().err
+
+
+def test_a_file_of_excel_in_germany(use):
+    content = "text;label;Note\n" + "".join(
+        f"w{i} schön \u2013 don\u2019t;{('no', 'yes')[i % 2]};3,5\n" for i in range(10)
+    )
+    use(content.encode("cp1252"))
+    sentence = refusal("stages.download")
+    assert "line 2: not in the encoding utf-8; it may be in cp1252: set data.csv.enc" in sentence
+    edit_params(Path(), data__csv__encoding="cp1252")
+    call("stages.download")
+    expected = {f"{'-+'[i % 2]}w{i} schön don't" for i in range(10)}
+    assert len(expected & set(texts_of("training"))) == 8
 
 
 # --- labels ---------------------------------------------------------------------------------------
@@ -397,6 +430,8 @@ def test_a_missing_file(refused):
             {"encoding": "utf-9"},
             "data.csv.encoding: 'utf-9' is not allowed: expected a text encoding",
         ),
+        ({"delimiter": ";;"}, "data.csv.delimiter: ';;' is not allowed"),
+        ({"delimiter": '"'}, "data.csv.delimiter: '\"' is not allowed"),
         ({"encoding": "base64"}, "data.csv.encoding: 'base64' is not allowed"),
         ({"encoding": "undefined"}, "data.csv.encoding: 'undefined' is not allowed"),
         ({"tokenizer": "words"}, "data.csv.tokenizer: 'words' is not allowed"),
@@ -410,24 +445,6 @@ def test_bad_parameters(changes: dict[str, Any], reason: str):
     with pytest.raises(InputError) as error:
         validate(Params, values, Path("params.yaml"), RENAMED)
     assert str(error.value).startswith(f"params.yaml: {reason}")
-
-
-# --- words ----------------------------------------------------------------------------------------
-
-
-def test_every_tokenizer_can_be_chosen():
-    assert set(TOKENIZERS) == set(get_args(Tokenizer))
-
-
-def test_unicode_tokens():
-    words = unicode_tokens("Don\u2019t STRASSE Straße „gut“—ja! cafe\u0301 हिन्दी\u3000\uff21…x_y")
-    assert words == ["don't", "strasse", "strasse", *"gut ja café हिन्दी a x y".split()]
-
-
-@given(st.text(st.characters(codec="ascii")))
-def test_both_tokenizers_agree_on_printable_ascii(text: str):
-    text = "".join(c if c.isprintable() else "\n" for c in text)
-    assert unicode_tokens(text) == ascii_tokens(text)
 
 
 def test_unicode_tokens_are_chosen_and_handed_on(use):

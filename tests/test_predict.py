@@ -14,9 +14,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -121,7 +123,7 @@ def test_columns_that_stand_for_no_word_have_a_name(predictors):
 def test_a_word_that_is_not_in_the_vocabulary_is_dropped(variant: str, predictors):
     predictor = predictors[variant]
     with_it, without = predictor.predict(["W1 blorf <b>w2", "w1 w2"]).T
-    assert predictor.vocabulary.unknown("W1 blorf <b>w2 blorf") == ["blorf", "b"]
+    assert predictor.vocabulary.unknown("W1 blorf <b>w2 Blorf") == ["blorf"]
     np.testing.assert_array_equal(with_it, without)
 
 
@@ -154,7 +156,7 @@ def test_a_sure_network_can_be_explained_too(predictors):
 def test_texts_are_divided_as_the_training_reviews_were(tmp_path):
     folder = shutil.copytree("models/candidate/encoder", tmp_path / "encoder")
     facts = json.loads((REVIEWS / "facts.json").read_text())
-    for tokens, words in (("ascii", ["w1", "straße—ß"]), ("unicode", ["w1", "strasse", "ss"])):
+    for tokens, words in (("ascii", ["w1", "straße", "ß"]), ("unicode", ["w1", "strasse", "ss"])):
         write_json(folder / "facts.json", facts | {"tokenizer": tokens})
         assert Vocabulary.load(folder).tokenize("W1 straße—ß") == words
 
@@ -293,7 +295,12 @@ def test_tables_and_texts_packed_or_not_are_read_by_their_name(kind: str, pack: 
         "txt": "w1 é\n",
     }[kind]
     path = tmp_path / ".".join(filter(None, ["reviews", kind, pack]))
-    packed = {"": bytes, "gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+    packed: dict[str, Callable[[bytes], bytes]] = {
+        "": bytes,
+        "gz": gzip.compress,
+        "bz2": bz2.compress,
+        "xz": lzma.compress,
+    }
     path.write_bytes(packed[pack](content.encode("cp1252")))
     with contextlib.redirect_stdout(io.StringIO()) as out:
         call("commands.predict", str(path), "--encoding", "cp1252", "--json")
@@ -381,10 +388,13 @@ def talking(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     ) as process:
         assert process.stdin
         assert process.stdout
+        watchdog = threading.Timer(120, process.kill)
+        watchdog.start()
         process.stdin.write(b"w1\n")
         process.stdin.flush()
         assert json.loads(process.stdout.readline())["text"] == "w1"
         yield process
+        watchdog.cancel()
 
 
 def test_a_pipe_that_stays_open_is_answered_line_by_line(tmp_path):
@@ -494,9 +504,9 @@ for folder in folders:
 
 def test_an_export_needs_tensorflow_alone(tmp_path, predictors, trained):
     random = np.random.default_rng(1)
-    known = [*predictors["candidate"].vocabulary.words, "blorf", "É", "\uff21", "w1'", "\0", "\x85"]
+    known = [*predictors["candidate"].vocabulary.words, "blorf", "É", "\uff57\uff11", "w1'", "\0"]
     texts = ["", " ", "\n", "W1,W2.w3<br />w4\tw5", "很好😀", *decoded()]
-    joints = [" ", "  ", ",", "-", "\t", "\n", "\\", "]", "^", "\r", "\N{NO-BREAK SPACE}"]
+    joints = [" ", "\r\n", ",", "\\", "]", "^", "\u2019", "\u2014", "\u200b", "&nbsp;", "<br />"]
     while len(texts) < 100:
         words = random.choice(known, random.integers(1, 40))
         texts.append("".join(w + random.choice(joints, p=[0.9] + [0.01] * 10) for w in words))
@@ -519,7 +529,7 @@ def test_an_export_needs_tensorflow_alone(tmp_path, predictors, trained):
 
 
 def test_an_encoder_without_operations_of_tensorflow_is_refused(predictors):
-    other = SimpleNamespace(encoder=object(), networks=[], vocabulary=Vocabulary(["w1"]))
+    other: Any = SimpleNamespace(encoder=object(), networks=[], vocabulary=Vocabulary(["w1"]))
     with pytest.raises(TypeError, match="object: no such encoder in TensorFlow's operations"):
         saved_model.classifier(other)
 

@@ -4,7 +4,6 @@ It repeats in TensorFlow what workflow.text and workflow.features do in Python.
 """
 
 import functools
-import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,21 +14,7 @@ from workflow.features.multi_hot import INDEX_FROM, OUT_OF_VOCABULARY, START, Mu
 from workflow.features.ngrams import WORD_BITS, NGramEncoder
 from workflow.features.params import NGramParams, PositionWeights
 from workflow.serving.predictor import Predictor
-from workflow.text.tokenizer import SEPARATORS
-
-
-class Words(NamedTuple):
-    """The words of n texts, one after the other.
-
-    Attributes:
-        ranks: (words,) int64.
-        rows: (words,) int64: the text of each.
-        number: n, int64.
-    """
-
-    ranks: Any
-    rows: Any
-    number: Any
+from workflow.serving.words import Words, WordTables
 
 
 class Cells(NamedTuple):
@@ -54,11 +39,8 @@ def classifier(predictor: Predictor) -> tf.Module:
             "model that was trained with data.csv.tokenizer ascii, or use commands.predict"
         )
     module = tf.Module()
-    ranks = tf.range(1, len(vocabulary.words) + 1, dtype=tf.int64)
     # Only attributes are saved; a Keras network would be saved whole, and twice.
-    module.table = table = tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(tf.constant(vocabulary.words), ranks), 0
-    )
+    module.tables = tables = WordTables(vocabulary)
     module.weights = [variable.value for network in networks for variable in network.variables]
     if isinstance(encoder, NGramEncoder):
         # A variable: as a constant it makes the graph larger than some readers allow.
@@ -70,24 +52,13 @@ def classifier(predictor: Predictor) -> tf.Module:
         raise TypeError(f"{type(encoder).__name__}: no such encoder in TensorFlow's operations")
 
     def serve(texts: Any) -> Any:
-        words = words_of(texts, table)
+        words = tables.words(texts)
         vectors = sparse_matrix(cells(words), words.number, encoder.columns)
         by_seed = [network(vectors, training=False)[:, 0] for network in networks]
         return tf.add_n(by_seed) / len(by_seed)
 
     module.serve = tf.function(serve, [tf.TensorSpec([None], tf.string, "texts")])
     return module
-
-
-def words_of(texts: Any, table: Any) -> Words:
-    """As `ascii_tokens` and `Vocabulary.encode`: words without a rank are dropped."""
-    lower = tf.strings.lower(texts)  # ASCII letters only
-    separated = tf.strings.regex_replace(lower, f"[{re.escape(SEPARATORS)}]", " ")
-    tokens = tf.strings.split(separated, " ")
-    ranks, rows = table.lookup(tokens.values), tokens.value_rowids()
-    known = ranks > 0
-    number = tf.size(texts, tf.int64)
-    return Words(tf.boolean_mask(ranks, known), tf.boolean_mask(rows, known), number)
 
 
 def multi_hot(words: Words, num_words: int) -> Cells:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from workflow.base.errors import reading
 from workflow.base.files import RERUN_HINT, ReviewFacts, read_json
 from workflow.base.reviews import Reviews
-from workflow.text.tokenizer import TOKENIZERS
+from workflow.text.tokenizer import TOKENIZERS, keras_tokens, strip_html
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,16 @@ class Vocabulary:
         return {word: rank for rank, word in enumerate(self.words, 1)}
 
     def tokenize(self, text: str) -> list[str]:
-        """The words of a text."""
-        return TOKENIZERS[self.tokenizer](text)
+        """The words of a text: each as typed if it has a rank, else made plain by the tokenizer.
+
+        Some words of the archive are not plain: it has "doesn't" with a curly apostrophe, too. The
+        words that a tokenizer made are: to make them plain again changes nothing.
+        """
+        ranks, make_plain = self.ranks, TOKENIZERS[self.tokenizer]
+        words = []
+        for word in keras_tokens(strip_html(text)):
+            words += [word] if word in ranks else make_plain(word)
+        return words
 
     def encode(self, texts: Iterable[str]) -> Reviews:
         """Texts as data/reviews has them, with labels that are all 0.
