@@ -1,6 +1,7 @@
 """Word n-grams: by hand, and against a direct count, word by word."""
 
 import math
+import pickle
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -269,6 +270,24 @@ def test_damaged_keys_are_refused(keys, tmp_path: Path):
     np.save(tmp_path / "keys.npy", keys)
     with pytest.raises(InputError, match=r"keys\.npy: the keys are not ascending .*; run `dvc"):
         load_encoder(tmp_path)
+
+
+class Pickled:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self):
+        return Path.mkdir, (self.folder,)
+
+
+def test_what_is_stored_is_never_executed(tmp_path: Path):
+    fit(CORPUS).save(tmp_path)
+    (tmp_path / "keys.npy").write_bytes(pickle.dumps(Pickled(tmp_path / "executed")))
+    with pytest.raises(InputError, match=r"keys\.npy"):
+        load_encoder(tmp_path)
+    assert not (tmp_path / "executed").exists()
 
 
 # --- limits ---------------------------------------------------------------------------------------
