@@ -104,6 +104,12 @@ def test_a_limit_of_columns_keeps_the_ngrams_in_the_most_reviews_of_a_tie_the_sh
     assert ngrams(fit(CORPUS, max_columns=100)) == ngrams(fit(CORPUS))
 
 
+def test_of_many_ngrams_in_as_many_reviews_the_first_are_kept():
+    even, odd = list(range(2, 101, 2)), list(range(1, 100, 2))
+    encoder = fit([even, even + odd, even + odd], max_n=1, max_columns=70)
+    assert ngrams(encoder) == sorted((word,) for word in even + odd[:20])
+
+
 def test_a_limit_of_columns_finds_the_kept_words_of_a_longer_ngram():
     lists = [[1, 9], [1, 8], [2, 3, 4], [2, 3, 4], [2, 3, 4]]
     assert ngrams(fit(lists, min_reviews=1, max_columns=6)) == [
