@@ -1,6 +1,7 @@
 """Word n-grams: by hand, and against a direct count, word by word."""
 
 import math
+import pickle
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -101,6 +102,12 @@ def test_a_limit_of_columns_keeps_the_ngrams_in_the_most_reviews_of_a_tie_the_sh
     assert ngrams(fit(CORPUS, max_columns=2)) == [(2,), (3,)]
     assert ngrams(fit(CORPUS, max_columns=5)) == [(1,), (2,), (3,), (1, 2), (2, 3)]
     assert ngrams(fit(CORPUS, max_columns=100)) == ngrams(fit(CORPUS))
+
+
+def test_of_many_ngrams_in_as_many_reviews_the_first_are_kept():
+    even, odd = list(range(2, 101, 2)), list(range(1, 100, 2))
+    encoder = fit([even, even + odd, even + odd], max_n=1, max_columns=70)
+    assert ngrams(encoder) == sorted((word,) for word in even + odd[:20])
 
 
 def test_a_limit_of_columns_finds_the_kept_words_of_a_longer_ngram():
@@ -269,6 +276,24 @@ def test_damaged_keys_are_refused(keys, tmp_path: Path):
     np.save(tmp_path / "keys.npy", keys)
     with pytest.raises(InputError, match=r"keys\.npy: the keys are not ascending .*; run `dvc"):
         load_encoder(tmp_path)
+
+
+class Pickled:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self):
+        return Path.mkdir, (self.folder,)
+
+
+def test_what_is_stored_is_never_executed(tmp_path: Path):
+    fit(CORPUS).save(tmp_path)
+    (tmp_path / "keys.npy").write_bytes(pickle.dumps(Pickled(tmp_path / "executed")))
+    with pytest.raises(InputError, match=r"keys\.npy"):
+        load_encoder(tmp_path)
+    assert not (tmp_path / "executed").exists()
 
 
 # --- limits ---------------------------------------------------------------------------------------

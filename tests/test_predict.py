@@ -173,7 +173,7 @@ def test_texts_are_divided_as_the_training_reviews_were(tmp_path):
         ("encoder/word_index.json", b'{"a": 2}', r"the ranks are not 1, 2, 3"),
         ("encoder/facts.json", b"", r"facts\.json: .*json_invalid"),
         ("encoder/ngrams.json", b"{}", r"ngrams\.json"),
-        ("encoder/keys.npy", b"", r"encoder: "),
+        ("encoder/keys.npy", b"", r"keys\.npy: "),
     ],
 )
 def test_a_damaged_folder_is_one_sentence(

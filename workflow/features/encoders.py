@@ -11,9 +11,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from workflow.base.errors import InputError
 from workflow.base.files import read_json
 from workflow.base.reviews import Reviews
-from workflow.features.multi_hot import MultiHotEncoder
+from workflow.features.multi_hot import INDEX_FROM, MultiHotEncoder
 from workflow.features.ngrams import NGramEncoder
 from workflow.features.params import FeatureParams, FeatureSet, MultiHotParams
 
@@ -45,7 +46,13 @@ def make_encoder(
     """
     match name:
         case "multi_hot":
-            return MultiHotEncoder.fit(params.multi_hot, vocabulary)
+            num_words, limit = params.multi_hot.num_words, vocabulary + INDEX_FROM + 1
+            if num_words > limit:
+                raise InputError(
+                    f"params.yaml: features.multi_hot.num_words: {num_words} is more than these "
+                    f"reviews have: {vocabulary} words and 4 reserved indices make at most {limit}"
+                )
+            return MultiHotEncoder(params.multi_hot)
         case "ngrams":
             return NGramEncoder.fit(params.ngrams, training)
 

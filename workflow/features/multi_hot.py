@@ -9,7 +9,6 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from workflow.base.errors import InputError
 from workflow.base.files import write_json
 from workflow.base.reviews import Reviews
 from workflow.features.params import MultiHotParams
@@ -24,17 +23,6 @@ class MultiHotEncoder:
     """Each review as the set of its words."""
 
     params: MultiHotParams
-
-    @classmethod
-    def fit(cls, params: MultiHotParams, vocabulary: int) -> "MultiHotEncoder":
-        """The encoder for so many words; InputError if `num_words` needs a larger vocabulary."""
-        limit = vocabulary + INDEX_FROM + 1
-        if params.num_words > limit:
-            raise InputError(
-                f"params.yaml: features.multi_hot.num_words: {params.num_words} is more than these "
-                f"reviews have: {vocabulary} words and 4 reserved indices make at most {limit}"
-            )
-        return cls(params)
 
     def save(self, folder: Path) -> None:
         write_json(folder / "multi_hot.json", self.params.model_dump())
@@ -66,9 +54,7 @@ def multi_hot(reviews: Reviews, num_words: int) -> Reviews:
     """The columns that are 1 in each row of the (n, num_words) multi-hot matrix, ascending."""
     encoded = keras_indices(reviews, num_words)
     ones = np.ones(len(encoded.values), dtype=bool)
-    matrix = scipy.sparse.csr_array(
-        (ones, encoded.values, encoded.offsets), shape=(len(encoded), num_words)
-    )
+    matrix = scipy.sparse.csr_array((ones, encoded.values, encoded.offsets))
     matrix = matrix.tocsc().tocsr()  # sorts the words of each row in linear time
     matrix.sum_duplicates()
     columns = matrix.indices.astype(np.min_scalar_type(num_words - 1))

@@ -57,7 +57,7 @@ class NGramEncoder:
         """The encoder for the n-grams of at most `max_n` words that `min_reviews` reviews contain.
 
         Words are numbered from 1; the word 0 is unknown and part of no n-gram. All n-grams of one
-        length are sorted in memory, which takes about 16 bytes for each word of the reviews.
+        length are sorted in memory, which takes about 10 bytes for each word of the reviews.
 
         Raises:
             InputError: no n-gram is frequent enough, there are too many, or a word is too large.
@@ -65,8 +65,13 @@ class NGramEncoder:
         counts = np.empty(0, np.int64)
         encoder = cls(params, counts)
         for n in range(params.max_n):
-            blocks = reviews.blocks(REVIEWS_AT_ONCE)
-            keys = np.concatenate([encoder.extensions(block, n) for block in blocks])
+            keys = np.empty(len(reviews.values), np.int64)  # half the memory of concatenated parts
+            size = 0
+            for block in reviews.blocks(REVIEWS_AT_ONCE):
+                found = encoder.extensions(block, n)
+                keys[size : size + len(found)] = found
+                size += len(found)
+            keys = keys[:size]
             keys.sort()
             first = first_of_each(keys)
             frequencies = np.diff(first, append=len(keys))
@@ -84,10 +89,10 @@ class NGramEncoder:
 
     @classmethod
     def load(cls, folder: Path) -> "NGramEncoder":
-        """What `save` wrote, the keys memory-mapped; InputError if it is missing or damaged."""
+        """What `save` wrote; InputError if it is missing or damaged."""
         params = read_json(folder / "ngrams.json", NGramParams)
         with reading(folder / "keys.npy", RERUN_HINT):
-            keys = np.load(folder / "keys.npy", mmap_mode="r", allow_pickle=False)
+            keys = np.load(folder / "keys.npy", allow_pickle=False)
             if keys.dtype != np.int64 or keys.ndim != 1 or (np.diff(keys, prepend=0) <= 0).any():
                 raise ValueError("the keys are not ascending integers")
         return cls(params, keys)
@@ -144,7 +149,7 @@ class NGramEncoder:
         starts, numbers = np.arange(len(words)), np.zeros(len(words), np.int64)
         yield starts, numbers
         for n in range(max_n):
-            keys = pd.Index(numbers << WORD_BITS | words[starts + n], copy=False)
+            keys = pd.Index(numbers << WORD_BITS | words[starts + n])
             numbers = self.index.get_indexer(keys) + 1
             known = np.flatnonzero(numbers)
             starts, numbers = starts[known], numbers[known]
@@ -161,10 +166,8 @@ class NGramEncoder:
 
 
 def most_frequent(keys: Integers, counts: Integers, columns: int) -> Integers:
-    """The keys of the n-grams with the highest counts; of equal counts, those that come first.
-
-    The prefix of an n-gram has the same count or a higher one and comes before it: it is kept too.
-    """
+    """The keys of the n-grams with the highest counts; of equal counts, those that come first."""
+    # The prefix of an n-gram has the same count or a higher one and comes first: it is kept too.
     kept = np.sort(np.argsort(-counts, kind="stable")[:columns])
     numbers = np.zeros(len(keys) + 1, np.int64)
     numbers[kept + 1] = np.arange(len(kept)) + 1
@@ -183,12 +186,9 @@ def position_weights(reviews: Reviews, weights: PositionWeights) -> NDArray[np.f
 
 
 def with_separators(reviews: Reviews) -> tuple[Integers, Integers]:
-    """All words, with a 0 after each review that no n-gram crosses, and the row of each.
-
-    InputError if a word has more than WORD_BITS bits.
-    """
+    """All words, with a 0 after each review that no n-gram crosses, and the row of each."""
     words = np.insert(reviews.values.astype(np.int64), reviews.offsets[1:], 0)
-    if (largest := words.max(initial=0)) > LAST_WORD:
+    if (largest := words.max()) > LAST_WORD:
         raise InputError(f"features.ngrams: {largest:,} words; at most {LAST_WORD:,} are possible")
     return words, np.repeat(np.arange(len(reviews)), np.diff(reviews.offsets) + 1)
 
