@@ -40,12 +40,11 @@ def measure(part: str, sandbox: Sandbox, earlier: list[Measured]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.bench")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--repetitions", type=int, default=3)
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - set(PARTS):
-        expected = ", ".join(PARTS)
-        parser.error(f"unknown part {', '.join(sorted(unknown))}; expected one of {expected}")
+        parser.error(f"unknown part {unknown.pop()!r}; expected one of {', '.join(PARTS)}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: temporary files go
     wanted = [part for part in PARTS if part in (arguments.parts or DEFAULT)]
     for repetition in range(arguments.repetitions):

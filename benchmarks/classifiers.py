@@ -14,7 +14,7 @@ import json
 import sys
 import tempfile
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,8 @@ from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
 
 VALIDATION, TRAIN = slice(10_000), slice(10_000, None)  # of the training reviews
-NAIVE_BAYES = {
-    "max_n": (2, 3),
-    "min_reviews": (1, 2, 3),
-    "unit_length": (False, True),
-    "beta": (1, 0.5),
-}
+NAIVE_BAYES = {"max_n": (2, 3), "min_reviews": (1, 2, 3), "length": ("mean", "unit")}
+BETA = {"beta": (1, 0.5)}
 GRIDS: dict[str, dict[str, tuple[Any, ...]]] = {
     "tfidf": {
         "max_n": (1, 2, 3),
@@ -40,8 +36,8 @@ GRIDS: dict[str, dict[str, tuple[Any, ...]]] = {
         "counts": ("plain", "binary", "sublinear"),
         "C": (0.03, 0.1, 0.3, 1, 3, 10),
     },
-    "nb_svm": NAIVE_BAYES | {"model": ("svm",), "C": (0.1, 0.3, 1, 3, 10)},
-    "nb_logistic": NAIVE_BAYES | {"model": ("logistic",), "C": (10, 30, 100, 300, 1000)},
+    "nb_svm": NAIVE_BAYES | {"model": ("svm",), "C": (0.1, 0.3, 1, 3, 10)} | BETA,
+    "nb_logistic": NAIVE_BAYES | {"model": ("logistic",), "C": (10, 30, 100, 300, 1000)} | BETA,
     "fasttext": {
         "wordNgrams": (1, 2, 3),
         "epoch": (5, 10, 20),
@@ -109,25 +105,40 @@ def naive_bayes(setting: Setting, train: Reviews, test: Reviews) -> Labels:
     `beta` is its share in an average with a naive-Bayes model: Wang and Manning, "Baselines and
     Bigrams" (2012), section 2.3.
     """
-    counts = count(train, test, setting["max_n"], setting["min_reviews"])
-    x_train, x_test = (x.sign() for x in counts)
+    *others, beta = setting.values()
+    weights, intercept, x_test = fit_scaled(train, test, *others)
+    weights = beta * weights + (1 - beta) * np.abs(weights).mean()
+    predicted: Labels = x_test @ weights + intercept > 0
+    return predicted
+
+
+@lru_cache(1)  # for every `beta`
+def fit_scaled(
+    train: Reviews,
+    test: Reviews,
+    max_n: int,
+    min_reviews: int,
+    length: str,
+    model: str,
+    c: float,
+) -> tuple[NDArray[Any], float, Any]:
+    """Weights, intercept, and the vectors of the test reviews."""
+    x_train, x_test = (x.sign() for x in count(train, test, max_n, min_reviews))
     of_labels = [x_train[train.labels == label].sum(axis=0) + 1 for label in (True, False)]
     positive, negative = (np.asarray(counts).ravel() / counts.sum() for counts in of_labels)
     ratios = np.log(positive / negative).astype(np.float32)
     x_train, x_test = (x.multiply(ratios[None]).tocsr() for x in (x_train, x_test))
-    if setting["unit_length"]:
+    if length == "unit":
         x_train, x_test = normalize(x_train), normalize(x_test)
-    else:  # the same length on average, so that the same C are sensible
-        length = float(scipy.sparse.linalg.norm(x_train, axis=1).mean())
-        x_train, x_test = x_train / length, x_test / length
-    if setting["model"] == "svm":
-        model = LinearSVC(C=setting["C"])
-    else:
-        model = LogisticRegression(C=setting["C"], solver="liblinear", dual=True)
-    (weights,) = model.fit(x_train, train.labels).coef_
-    weights = setting["beta"] * weights + (1 - setting["beta"]) * np.abs(weights).mean()
-    predicted: Labels = x_test @ weights + model.intercept_[0] > 0
-    return predicted
+    else:  # 1 on average, so that the same C are sensible
+        mean = float(scipy.sparse.linalg.norm(x_train, axis=1).mean())
+        x_train, x_test = x_train / mean, x_test / mean
+    models = {
+        "svm": LinearSVC,
+        "logistic": partial(LogisticRegression, solver="liblinear", dual=True),
+    }
+    linear = models[model](C=c).fit(x_train, train.labels)
+    return linear.coef_[0], float(linear.intercept_[0]), x_test
 
 
 def fasttext(setting: Setting, train: Reviews, test: Reviews) -> Labels:

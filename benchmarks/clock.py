@@ -16,5 +16,4 @@ class Clock:
         self.seconds[part], self.last = now - self.last, now
 
     def print(self, **values: float) -> None:
-        """Print the seconds and these values as JSON."""
         print(json.dumps(self.seconds | values))

@@ -7,7 +7,6 @@ from benchmarks.sandbox import Sandbox
 from workflow.base.files import features_folder, read_json
 
 VECTORS = features_folder("ngrams")
-MILLION = 1_000_000
 
 
 def ngrams(sandbox: Sandbox) -> Measured:
@@ -26,14 +25,14 @@ def million(sandbox: Sandbox) -> Measured:
     """A million reviews of the user's own in a CSV file: read, and turned into n-grams."""
     folder = sandbox.clone("million")
     file = folder / "reviews.csv"
-    python(sandbox.reviews, "benchmarks.texts", str(file), str(MILLION))
+    python(sandbox.reviews, "benchmarks.texts", str(file), "1000000")
     own = {"path": file.name, "text": "text", "label": "label", "test_share": 0.01}
     own |= {"positive": "positive", "negative": "negative"}
     set_params(folder, {"data.sources": ["csv"]} | {f"data.csv.{k}": v for k, v in own.items()})
     read = python(folder, "stages.download")
     vectorized = python(folder, "stages.vectorize", "ngrams")
     result = {
-        "GB": size(file) / 1e9,
+        "GB": file.stat().st_size / 1e9,
         "read": [read.seconds, read.peak],
         "vectorized": [vectorized.seconds, vectorized.peak],
         "columns": read_json(folder / VECTORS / "facts.json", dict)["columns"],

@@ -1,6 +1,8 @@
 """What the parts of the benchmark share: commands that are run and measured, and their results."""
 
+import functools
 import json
+import operator
 import os
 import platform
 import statistics
@@ -20,7 +22,6 @@ from workflow.model.seeds import CLUSTER
 
 PROJECT = Path(__file__).parent.parent
 MEASURED = Path(__file__).parent / "measured"  # a file for each part
-
 Measured = dict[str, Any]  # what one repetition of a part found
 
 
@@ -40,8 +41,8 @@ class Run(NamedTuple):
 def run(folder: Path, *command: str) -> Run:
     """Run a command to its end; CalledProcessError, with what it printed, if it fails."""
     environment = {name: value for name, value in os.environ.items() if name != CLUSTER}
+    start = time.perf_counter()
     with tempfile.TemporaryFile("w+") as output:
-        start = time.perf_counter()
         process = subprocess.Popen(command, cwd=folder, stdout=output, env=environment)
         try:
             _, status, usage = os.wait4(process.pid, 0)
@@ -67,17 +68,13 @@ def set_params(folder: Path, values: dict[str, Any]) -> None:
     params = yaml.load(path)
     for key, value in values.items():
         *blocks, name = key.split(".")
-        block = params
-        for part in blocks:
-            block = block[part]
-        block[name] = value
+        functools.reduce(operator.getitem, blocks, params)[name] = value
     yaml.dump(params, path)
 
 
-def size(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
-    files = [path] if path.is_file() else path.rglob("*")
-    return sum(file.stat().st_size for file in files if file.is_file())
+def size(folder: Path) -> int:
+    """Bytes of all files in a folder."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def measured(part: str) -> list[Measured]:
@@ -113,7 +110,5 @@ def machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     packages = "tensorflow-cpu keras numpy scipy scikit-learn dvc".split()
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
-    return (
-        f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB; {platform.system()}, "
-        f"Python {platform.python_version()}, {versions}"
-    )
+    system = f"{platform.system()}, Python {platform.python_version()}"
+    return f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB; {system}, {versions}"

@@ -4,8 +4,8 @@ usage   python -m benchmarks.notebook ARCHIVE
 reads   ARCHIVE, the imdb.npz of keras.datasets.imdb
 prints  JSON: the seconds that each part took, and the bytes of the vectors
 
-The parts are the notebook's own, but for two slips: `single_regularized` is trained (the notebook
-has `epochs=0`), and `activation_regularizer`, which Keras does not know, is `activity_regularizer`.
+Two slips of the notebook are corrected: `single_regularized` is trained (it has `epochs=0`), and
+`activation_regularizer`, which Keras does not know, is `activity_regularizer`.
 """
 
 import sys

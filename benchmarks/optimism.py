@@ -4,8 +4,7 @@ usage   python -m benchmarks.optimism
 reads   params.yaml, data/FEATURES/, metrics/
 writes  benchmarks/optimism.md
 
-Both accuracies are of the same networks, trained on the train split alone; variants with `refit`
-are trained again without it.
+Both are of networks trained on the train split alone: with `refit`, they are trained again without.
 """
 
 import math

@@ -21,13 +21,7 @@ ROWS = (
     ("notebook", "vectorize", "multi-hot vectors of all 50,000 reviews", "notebook", "s"),
     ("notebook", "fit", "20 epochs of `single`, with validation", "notebook", "s"),
     ("notebook", "evaluate", "`single` on the 25,000 test reviews", "notebook", "s"),
-    (
-        "notebook",
-        "vectors",
-        "all multi-hot vectors: there in memory, here on disk",
-        "notebook",
-        "MB",
-    ),
+    ("notebook", "vectors", "all multi-hot vectors: in memory, here on disk", "notebook", "MB"),
     ("notebook", "three", "the notebook's three systems, one seed each, from nothing", WHOLE, "s"),
     ("notebook", "peak", "the same: peak memory of the largest process", WHOLE, "MB"),
     ("everything", "everything", "all variants, six seeds each, from nothing", WHOLE, "s"),
@@ -42,8 +36,7 @@ def comparisons() -> str:
     """A row for each pair that was measured."""
     rows = []
     for part, key, what, other, unit in ROWS:
-        pairs = [repetition[key] for repetition in measured(part) if key in repetition]
-        if not pairs:
+        if not (pairs := [each[key] for each in measured(part) if key in each]):
             continue
         digits = 0 if unit == "MB" else 2
         there, here = (spread([pair[side] for pair in pairs], digits) for side in (0, 1))

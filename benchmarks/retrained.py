@@ -57,5 +57,4 @@ def correct(recipe: Recipe, vectors: Vectors, trained: list[Trained]) -> Bits:
 
 
 def train_again(recipe: Recipe, vectors: Vectors, seeds: range) -> Bits:
-    """The same of seeds that are trained now."""
     return correct(recipe, vectors, train_all(recipe, vectors.data, seeds))

@@ -24,10 +24,7 @@ def tuning(sandbox: Sandbox) -> Measured:
 
 
 def rivals(sandbox: Sandbox) -> Measured:
-    """Test accuracy, seconds and peak memory, of tuned classifiers and of the candidate.
-
-    Each classifier is a process, from texts on disk to predictions; the candidate is its stages.
-    """
+    """Each tuned classifier as a process, from texts on disk to predictions; and the candidate."""
     folder = sandbox.reviews
     python(folder, "benchmarks.texts")
     results: Measured = {}

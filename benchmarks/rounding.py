@@ -4,9 +4,8 @@ usage   python -m benchmarks.rounding
 reads   params.yaml, data/FEATURES/, metrics/scores.csv
 writes  benchmarks/rounding.md
 
-Every seed of every variant is trained again, with the columns of each review in reverse order: the
-vectors are the same, but the first layer sums them in the opposite order, so that every step is
-rounded otherwise, from the first one on.
+Every seed is trained again, with the columns of each review in reverse order: the vectors are the
+same, but the first layer sums them in the opposite order, which rounds every step otherwise.
 """
 
 import dataclasses
