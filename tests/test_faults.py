@@ -85,7 +85,8 @@ def running(
         start_new_session=True,
     ) as process:
         try:
-            dvc, found = psutil.Process(process.pid), []
+            dvc = psutil.Process(process.pid)
+            found: list[psutil.Process] = []
             while not any("-m" in p.cmdline() for p in found):
                 found = stage_processes(dvc)
                 assert process.poll() is None, process.communicate()[0]
