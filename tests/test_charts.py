@@ -487,7 +487,8 @@ def test_a_learning_curve_is_the_mean_of_the_seeds_within_their_range(drawn: lis
             for epoch, (low, high) in ends[number].items():
                 expected = sorted(start + sign * end for end in (low, high))
                 assert band(axis, number)[epoch] == pytest.approx(expected)
-        ((epochs, values),) = lines(axis, marker="o")
+        hollow = {"markerfacecolor": "none", "markeredgecolor": "black", "markersize": 8}
+        ((epochs, values),) = lines(axis, marker="o", **hollow)
         assert (epochs, values) == ([2], [pytest.approx(start + sign * 0.3)])
         assert texts(axis) == ["2"]
         assert axis.get_xlabel() == "epoch"
@@ -506,7 +507,7 @@ def test_a_refit_and_penalties_are_said_but_a_refit_is_not_drawn(drawn: list[Fig
     (figure,) = drawn
     assert all(np.max(line.get_xdata()) <= 2 for axis in figure.axes for line in axis.lines)
     assert figure.axes[0].get_ylabel() == "loss: mean squared error and penalties"
-    assert "then trained " in notes(figure)[0]
+    assert "; then trained " in notes(figure)[0]
     assert "thin" not in notes(figure)[0]
 
 

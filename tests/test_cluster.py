@@ -91,8 +91,8 @@ def test_a_cluster_with_another_project_is_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     other = tmp_path / "other"
-    (other / "workflow").mkdir(parents=True)
-    (other / "workflow/__init__.py").touch()
+    other.mkdir()
+    (other / "workflow.py").touch()
     with cluster(tmp_path, other, size=1) as (address, _):
         monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
         with pytest.raises(InputError, match="where this commit of the project is installed"):

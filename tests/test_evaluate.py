@@ -85,13 +85,12 @@ def test_a_refitted_network_never_scores_the_reviews_that_validate(repository: P
 def test_the_bits_the_scores_and_the_probabilities_agree(repository: Path):
     for variant in TRAINED:
         folder = repository / "data/predictions" / variant
-        scores = pd.read_csv(folder / "scores.csv")
-        _, seeds, correct = read_correct(folder / "correct.npz")
-        assert scores["seed"].tolist() == seeds.tolist() == [1, 2, 3]
+        scores, correct = pd.read_csv(folder / "scores.csv"), read_correct(folder / "correct.npz")
+        assert scores["seed"].tolist() == correct.seeds.tolist() == [1, 2, 3]
         for split, stored, part in (("validation", "training", slice(24)), ("test", "test", ...)):
             labels = np.load(repository / f"data/multi_hot/{stored}_labels.npy")[part]
             right = (np.load(folder / f"{split}.npy") > 0.5) == labels
-            np.testing.assert_array_equal(correct[split], right)
+            np.testing.assert_array_equal(correct.of[split], right)
             np.testing.assert_allclose(scores[f"{split}_accuracy"], right.mean(axis=1), atol=1e-6)
         history = pd.read_csv(repository / f"plots/history/{variant}.csv")
         kept = history.query("fit == 'first' and kept == 1 and split == 'train'")["accuracy"]
