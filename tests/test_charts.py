@@ -295,7 +295,11 @@ def test_the_accuracies_are_drawn_as_means_and_as_the_distance_of_each_seed(draw
     assert lines(left, color="black", marker="D", fillstyle="none") == [([0.85], [1])]
     assert legend(left) == ["mean over the seeds", "the notebook's one run"]
     assert texts(left) == ["90.00%", "82.00%"]
-    assert lines(right, color=TEST, marker="o") == [([0, 0], [0, 0]), ([-2, 0, 2], [1, 1, 1])]
+    assert lines(right, color=TEST, marker="o", alpha=0.5) == [
+        ([0, 0], [0, 0]),
+        ([-2, 0, 2], [1, 1, 1]),
+    ]
+    assert lines(right, color="black", linewidth=0.8) == [([0, 0], [0, 1])]
     assert lines(right, color="black", linewidth=1) == [([0, 0], [0, 0]), ([-2, 2], [1, 1])]
     assert texts(right) == ["± 0.00", "± 2.00"]
     assert (left.get_xlabel(), right.get_xlabel()) == (
@@ -376,7 +380,9 @@ def test_a_difference_is_drawn_with_its_interval_and_its_verdict(drawn: list[Fig
         ("~", 2, 1 + below),
     ]
     assert legend(axis) == ["validation", "test", "less than 0.2 points: does not matter"]
+    assert lines(axis, color="black", linewidth=0.8) == [([0, 0], [0, 1])]
     (span,) = axis.patches
+    assert span.get_facecolor() == to_rgba("lightgray", 0.6)
     assert span.get_x() == pytest.approx(-0.2)
     assert span.get_width() == pytest.approx(0.4)
     assert axis.get_xlabel() == "accuracy minus that of single, in points, with 95% interval"
@@ -408,16 +414,19 @@ def test_the_error_rates_are_the_shares_of_negative_and_of_positive_reviews(draw
         KERAS,
     ]
     assert names(negative) == ["single", "other"]
-    assert lines(negative, color=TEST, marker="o") == [
+    assert lines(negative, color=TEST, marker="o", alpha=0.5) == [
         ([0.1, 0.3, 0.2], [0, 0, 0]),
         ([0.5, 0.5], [1, 1]),
     ]
-    assert lines(positive, color=TEST, marker="o") == [
+    assert lines(positive, color=TEST, marker="o", alpha=0.5) == [
         ([0.4, 0.2, 0.3], [0, 0, 0]),
         ([0.05, 0.05], [1, 1]),
     ]
-    assert lines(negative, color="black", marker="|") == [([0.2], [0]), ([0.5], [1])]
-    assert lines(positive, color="black", marker="|") == [([0.3], [0]), ([0.05], [1])]
+    assert lines(negative, color="black", marker="|", markersize=14) == [([0.2], [0]), ([0.5], [1])]
+    assert lines(positive, color="black", marker="|", markersize=14) == [
+        ([0.3], [0]),
+        ([0.05], [1]),
+    ]
     assert texts(negative) == ["20.0%", "50.0%"]
     assert texts(positive) == ["30.0%", "5.0%"]
     assert negative.get_xlabel() == "negative reviews taken for positive"
