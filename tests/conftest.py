@@ -29,8 +29,9 @@ WORDS = 60
 
 # The tests and the processes that they start read no settings but their own. The processes of
 # pytest-xdist inherit the environment of the first one, which makes a home for all.
-FOREIGN = ("AWS_", "DASK_", "DVC", "GIT_", "JUPYTER", "KERAS", "LANGUAGE", "MAKE", "MFLAGS", "MPL")
-FOREIGN += ("PIP_", "PYTHON", "TF_", "XDG_")
+FOREIGN = tuple(
+    "AWS_ DASK_ DVC GIT_ JUPYTER KERAS LANGUAGE MAKE MFLAGS MPL PIP_ PYTHON TF_ XDG_".split()
+)
 if "PYTEST_XDIST_WORKER" not in os.environ:
     OWN_HOME = tempfile.TemporaryDirectory(prefix="home-")
     for name in [name for name in os.environ if name.startswith(FOREIGN)]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from stages import train
-from tests.conftest import PATIENCE, results, wait_for
+from tests.conftest import PATIENCE, call, results, wait_for
 from tests.test_train import make_data, make_recipe
 from workflow.base.errors import InputError
 from workflow.model import seeds
@@ -60,7 +60,8 @@ def test_a_cluster_gives_the_same_bytes_also_when_it_loses_a_worker_and_says_whe
     copy: Path, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """One cluster from its start to its end, since its processes take their time to begin."""
-    shutil.rmtree(copy / "models/candidate")
+    monkeypatch.chdir(copy)
+    shutil.rmtree("models/candidate")
     with cluster(tmp_path, copy) as (address, (*workers, scheduler)):
         monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
         with distributed.Client(address) as client:
@@ -69,9 +70,10 @@ def test_a_cluster_gives_the_same_bytes_also_when_it_loses_a_worker_and_says_whe
                 return [worker for worker, tasks in client.processing().items() if tasks]
 
             process_of = client.run(os.getpid)
-            stage = subprocess.Popen([sys.executable, "-m", "stages.train", "candidate"], cwd=copy)
-            os.kill(process_of[wait_for(at_work)[0]], signal.SIGKILL)
-            assert stage.wait(PATIENCE) == 0
+            with ThreadPoolExecutor(1) as thread:
+                stage = thread.submit(call, "stages.train", "candidate")
+                os.kill(process_of[wait_for(at_work)[0]], signal.SIGKILL)
+                stage.result(PATIENCE)
             assert [worker.poll() for worker in workers].count(None) == 1
             assert results(copy) == results(repository)
 
@@ -91,8 +93,8 @@ def test_a_cluster_with_another_project_is_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     other = tmp_path / "other"
-    (other / "workflow").mkdir(parents=True)
-    (other / "workflow/__init__.py").touch()
+    other.mkdir()
+    (other / "workflow.py").touch()
     with cluster(tmp_path, other, size=1) as (address, _):
         monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
         with pytest.raises(InputError, match="where this commit of the project is installed"):

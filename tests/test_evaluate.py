@@ -38,6 +38,7 @@ def test_scores_of_a_small_example():
     )
 
 
+@pytest.mark.filterwarnings("error")
 def test_scores_are_defined_where_all_labels_are_the_same():
     scores = classification_scores(np.zeros(3, np.uint8), np.zeros(3, np.float32))
     assert scores["accuracy"] == 1
@@ -49,6 +50,7 @@ def test_several_seeds_are_summed_up_with_their_deviation():
     """Of 1, 2 and 3 the standard deviation is 1; one seed has none."""
     assert mean_and_std([0.1, 0.2, 0.3]) == "0.2000 ± 0.1000"
     assert mean_and_std([1, 2, 3], ".1f") == "2.0 ± 1.0"
+    assert mean_and_std([1, 3], ".2f") == "2.00 ± 1.41"
     assert mean_and_std([0.25]) == "0.2500"
 
 
@@ -90,6 +92,11 @@ def test_the_bits_the_scores_and_the_probabilities_agree(repository: Path):
             right = (np.load(folder / f"{split}.npy") > 0.5) == labels
             np.testing.assert_array_equal(correct.by_split[split], right)
             np.testing.assert_allclose(scores[f"{split}_accuracy"], right.mean(axis=1), atol=1e-6)
+        history = pd.read_csv(repository / f"plots/history/{variant}.csv")
+        kept = history.query("fit == 'first' and kept == 1 and split == 'train'")["accuracy"]
+        assert scores["train_accuracy"].tolist() == kept.tolist()
+        counts = scores.filter(regex="test_(true|false)_").to_numpy()
+        assert (counts.sum(axis=1) == 40).all()
         mean = np.load(folder / "test.npy").mean(axis=0)
         facts = json.loads((folder / "facts.json").read_text())
         assert facts["test_accuracy_of_average"] == ((mean > 0.5) == labels).mean()

@@ -87,25 +87,26 @@ def test_a_change_of_code_makes_only_those_stages_stale_that_it_may_concern(copy
 def other_defaults(schemas: set[str]) -> Iterator[None]:
     """Every default in these modules is another value."""
     modules = [importlib.import_module(path[:-3].replace("/", ".")) for path in sorted(schemas)]
-    blocks = [
+    blocks: list[type[Block]] = [
         block
         for module in modules
         for block in vars(module).values()
         if isinstance(block, type) and issubclass(block, Block) and block is not Block
     ]
+    rebuilt: list[type[Block]] = [*blocks, Params]  # those that others are made of come first
     fields = [field for block in blocks for field in block.model_fields.values()]
     optional = [field for field in fields if not field.is_required()]
     before = [field.default for field in optional]
     try:
         for field in optional:
             field.default = not field.default if isinstance(field.default, bool) else 1
-        for block in (*blocks, Params):
+        for block in rebuilt:
             block.model_rebuild(force=True)
         yield
     finally:
         for field, default in zip(optional, before, strict=True):
             field.default = default
-        for block in (*blocks, Params):
+        for block in rebuilt:
             block.model_rebuild(force=True)
 
 
