@@ -4,10 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.conftest import stages_run
-from workflow.base import signals
 
 REPRODUCE = "from dvc.repo import Repo; Repo().reproduce(['plot'], single_item=True, force=True)"
 AS_PROCESS_1 = ["unshare", "--pid", "--fork", "--mount-proc"]
@@ -45,10 +45,10 @@ def test_a_stage_that_cannot_clean_up_ends_a_few_seconds_after_dvc():
     )
     with subprocess.Popen([sys.executable, "-c", dvc], stdout=subprocess.PIPE) as parent:
         number = int(parent.stdout.read())  # type: ignore[union-attr] # the parent has ended
-    process = signals.psutil.Process(number)
+    process = psutil.Process(number)
     try:
         process.wait(timeout=600)
-    except signals.psutil.NoSuchProcess:
+    except psutil.NoSuchProcess:
         return
     finally:
         if process.is_running():
