@@ -41,6 +41,7 @@ def test_a_review_begins_with_1_and_a_rare_word_becomes_2():
     indices = keras_indices(make([[1, 7, 6, 1], [], [900]]), num_words=10)
     assert rows(indices) == [[1, 4, 2, 9, 4], [1], [1, 2]]
     assert indices.values.dtype == np.int64
+    assert indices.labels.tolist() == [0, 0, 0]
 
 
 def test_a_multi_hot_vector_has_each_index_once_in_ascending_order():
