@@ -36,8 +36,8 @@ GRIDS: dict[str, dict[str, tuple[Any, ...]]] = {
         "counts": ("plain", "binary", "sublinear"),
         "C": (0.03, 0.1, 0.3, 1, 3, 10),
     },
-    "nb_svm": NAIVE_BAYES | {"model": ("svm",), "C": (0.1, 0.3, 1, 3, 10)} | BETA,
-    "nb_logistic": NAIVE_BAYES | {"model": ("logistic",), "C": (10, 30, 100, 300, 1000)} | BETA,
+    "nb_svm": NAIVE_BAYES | {"model": ("svm",), "C": (0.1, 0.3, 1, 3, 10), **BETA},
+    "nb_logistic": NAIVE_BAYES | {"model": ("logistic",), "C": (10, 30, 100, 300, 1000), **BETA},
     "fasttext": {
         "wordNgrams": (1, 2, 3),
         "epoch": (5, 10, 20),

@@ -1,4 +1,4 @@
-"""What a process measures itself with."""
+"""How long the parts of a process take."""
 
 import json
 import time

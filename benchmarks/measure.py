@@ -88,7 +88,6 @@ def table(header: str, rows: list[list[str]]) -> str:
 
 
 def paragraph(text: str) -> str:
-    """As lines of a page."""
     return textwrap.fill(
         " ".join(text.split()), 100, break_long_words=False, break_on_hyphens=False
     )
