@@ -546,7 +546,7 @@ def test_results_of_two_runs_mixed_are_refused(project: Path):
 # --- other than the workspace's own change --------------------------------------------------------
 
 
-def test_parameters_that_no_stage_ran_with_have_no_results(
+def test_parameters_that_nothing_was_run_with_have_no_results(
     project: Path, review: Review, page: Callable[..., str]
 ):
     """What dvc.lock keeps of stages that are gone does not count."""
