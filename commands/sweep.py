@@ -5,8 +5,7 @@ reads   params.yaml, metrics/ of the base and of DVC's experiments on it, from G
 prints  the experiments, the best on validation first: what each changed, and what came of it
 
 The verdicts are corrected for the number of rows: of thirty identical recipes, the best is called
-better in one sweep of twenty at most, and in one of five without that. With --variant, the other
-variants are as if they were not there.
+better in one sweep of twenty at most. With --variant, the other variants are ignored.
 """
 
 import argparse

@@ -428,33 +428,18 @@ def test_other_data_give_no_verdict(project: Path, page: Callable[..., str]):
     assert "## Accuracy" not in shown
 
 
-@pytest.fixture
-def other_share(project: Path) -> None:
-    """Fewer of the training reviews validate, and the candidate is worse."""
+def test_another_share_of_reviews_to_validate_on_gives_no_verdict(
+    project: Path, page: Callable[..., str]
+):
     write_variant(project, "candidate", 0.7)
     write_json(project / METRICS, {"data": DATA | {"validation_reviews": 200}})
-    shorten(project, 200)
-
-
-def test_another_share_of_reviews_to_validate_on_gives_no_verdict(
-    other_share: None, page: Callable[..., str]
-):
-    shown = page("main", "--fail-on", "worse")
-    assert "The validation reviews are not the same on both sides: no verdict." in shown
-    assert "candidate worse" not in shown
-    assert "| validation" not in shown
-
-
-def test_of_other_reviews_the_headline_says_that_there_is_no_verdict(
-    other_share: None, page: Callable[..., str]
-):
-    assert "**The validation reviews are not the same on both sides: no verdict.**" in page()
-
-
-def shorten(project: Path, reviews: int) -> None:
     for variant in ("single", "candidate"):
         before = bits_of(project, variant)
-        write_bits(project, variant, before | {"validation": before["validation"][:, :reviews]})
+        write_bits(project, variant, before | {"validation": before["validation"][:, :200]})
+    shown = page("main", "--fail-on", "worse")
+    assert "**The validation reviews are not the same on both sides: no verdict.**" in shown
+    assert "candidate worse" not in shown
+    assert "| validation" not in shown
 
 
 def test_an_unknown_revision_gets_a_sentence(project: Path):
@@ -561,7 +546,7 @@ def test_results_of_two_runs_mixed_are_refused(project: Path):
 # --- other than the workspace's own change --------------------------------------------------------
 
 
-def test_parameters_that_no_stage_ran_with_have_no_results(
+def test_parameters_that_nothing_was_run_with_have_no_results(
     project: Path, review: Review, page: Callable[..., str]
 ):
     """What dvc.lock keeps of stages that are gone does not count."""

@@ -374,9 +374,6 @@ def test_a_detectable_difference_is_found_four_times_in_five(
     variance = seed_part + (1 - share)
     p_values = 2 * significance.tail(mean / variance**0.5, seed_part / variance, seeds - 1)
     assert np.mean(p_values < LEVEL / comparisons) == pytest.approx(0.8, abs=0.05)
-
-
-def test_nothing_is_detectable_where_nothing_is_known():
     assert math.isnan(significance.detectable([Difference(0.0, 0, 1)]))
 
 

@@ -95,8 +95,9 @@ def test_without_experiments_it_says_how_to_make_some(project: Path, printed: Pr
 
 def test_experiments_are_those_on_the_base_without_copies(project: Path, printed: Printed):
     edit_params(project, model__dropout=0.1)
-    commit = save("one")
-    git("update-ref", f"refs/exps/{head()[:2]}/{head()[2:]}/same-files", commit)
+    save("one")
+    edit_params(project, model__dropout=0.1)
+    save("same-files")
     for reference in ("exec/EXEC_HEAD", "exec/EXEC_BRANCH", "celery/stash", "stash", "temp/x/y"):
         git("update-ref", f"refs/exps/{reference}", "HEAD")
     base = head()
@@ -296,15 +297,16 @@ def test_the_best_of_thirty_identical_recipes_is_rarely_called_better():
 
 
 @pytest.mark.parametrize("identical", [True, False])
-@pytest.mark.parametrize(("base_sd", "tries_sd"), [(0.005, 0.005), (0.005, 0.05), (0.05, 0.005)])
+@pytest.mark.parametrize(("base_sd", "tries_sd"), [(0.005, 0.005), (0.005, 0.2), (0.2, 0.005)])
 def test_what_the_best_looks_better_by_is_what_the_tries_vary_by(
     base_sd: float, tries_sd: float, *, identical: bool
 ):
-    """However quiet or noisy their base is."""
-    found = sweeps(150, identical=identical, base_sd=base_sd, tries_sd=tries_sd)
-    looks = np.mean([max(d.mean for d in sweep.values()) for sweep in found])
+    """However quiet or noisy their base is, whose own luck is the same for all of them."""
+    found = sweeps(60, identical=identical, base_sd=base_sd, tries_sd=tries_sd)
+    means = np.array([[d.mean for d in sweep.values()] for sweep in found])
+    looks = (means.max(axis=1) - means.mean(axis=1)).mean()
     expected = np.mean([best_by_chance(sweep.values(), MANY) for sweep in found])
-    assert expected == pytest.approx(looks, rel=0.2)
+    assert expected == pytest.approx(looks, rel=0.15)
 
 
 def test_the_best_of_one_looks_no_better_and_of_nothing_it_is_not_known():
@@ -337,4 +339,5 @@ def test_experiments_that_dvc_has_run_are_listed(
     assert rows == sorted(rows, key=lambda row: row["mean"], reverse=True)
     assert report["not_compared"]["waits"] == "queued"
     review = json.loads(command(copy, mirror, home, "python -m commands.review HEAD --json"))
-    assert review["tried"] == 2
+    assert review["tried"] == 1  # of each variant
+    assert "DVC's experiments (2), commits (0)" in review["counted"]

@@ -263,8 +263,8 @@ def detectable(differences: Iterable[Difference], comparisons: int = 1) -> float
     for d in differences:
         if d.deviation > 0:
             critical = critical_value(LEVEL / comparisons, d.seed_share, d.freedom)
-            freedom = d.freedom / max(d.seed_share, 0.01) ** 2  # Satterthwaite's
-            found.append(d.deviation * float(special.nctdtrinc(freedom, 1 - POWER, critical)))
+            errors = float(special.nctdtrinc(d.freedom, 1 - POWER, critical))
+            found.append(d.deviation * errors)
     return float(np.median(found)) if found else math.nan
 
 

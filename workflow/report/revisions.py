@@ -268,16 +268,9 @@ def stored_results(commit: str = "") -> dict[str, str]:
     return {Path(line).stem: line.split()[2] for line in listed}
 
 
-class Base(NamedTuple):
-    """A revision to compare with."""
-
-    results: Results
-    commit: str
-
-
 @contextmanager
-def revision(name: str) -> Iterator[Base]:
-    """The results that a revision has in Git, in a temporary folder.
+def revision(name: str) -> Iterator[tuple[Results, str]]:
+    """The results that a revision has in Git, in a temporary folder, and its commit.
 
     Raises:
         InputError: this clone has no such revision, or the revision has no results.
@@ -292,4 +285,4 @@ def revision(name: str) -> Iterator[Base]:
             archive = git("archive", "--format=zip", "-0", commit, "--", *paths)
             with zipfile.ZipFile(io.BytesIO(archive)) as files:
                 files.extractall(folder)  # writes neither links nor outside of the folder
-        yield Base(Results(title, Path(folder)), commit)
+        yield Results(title, Path(folder)), commit
