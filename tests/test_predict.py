@@ -421,26 +421,6 @@ def test_ctrl_c_and_a_closed_pipe_are_quiet(tmp_path):
         assert process.wait() == 0
 
 
-@pytest.mark.parametrize(
-    "text", ['it\'s "great" $HOME $(shell echo no) `id` \\ # é 😀 $$', "-x ; ls", "a\nb", ""]
-)
-def test_make_passes_the_text_on_as_typed(text: str, tmp_path):
-    (tmp_path / ".venv/bin").mkdir(parents=True)
-    (tmp_path / ".venv/bin/activate").write_text('python() { printf "<%s>" "$@"; }\n')
-    shutil.copy(PROJECT / "Makefile", tmp_path)
-
-    def make(*arguments: str, **variables: str) -> str:
-        line = ["make", "--old-file=.venv/installed", "predict", *arguments]
-        environ = {k: v for k, v in os.environ.items() if k != "TEXT"} | variables
-        return subprocess.check_output(line, cwd=tmp_path, env=environ, text=True)
-
-    (tmp_path / ".venv/installed").touch()
-    expected = f"<-m><commands.predict><--sentence={text}>"
-    assert make(f"TEXT={text}") == expected
-    assert make(TEXT=text) == expected
-    assert make("ARGS=deep --csv") == "<-m><commands.predict><deep><--csv>"
-
-
 # --- a review of the corpus -----------------------------------------------------------------------
 
 
