@@ -15,6 +15,7 @@ NOTEBOOK = PROJECT / "docs/from_the_notebook.ipynb"
 def test_it_runs(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # the kernel sets its own
     shutil.copy(NOTEBOOK, copy / "docs")
     notebook = nbformat.read(copy / "docs" / NOTEBOOK.name, as_version=4)
     where = {"metadata": {"path": str(copy / "docs")}}

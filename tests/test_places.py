@@ -141,8 +141,8 @@ def test_a_checkout_of_another_user_gets_gits_reason_and_remedy(
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     monkeypatch.setenv("LANGUAGE", "de")
     assert refusal("commands.review", "HEAD") == (
-        "error: this checkout belongs to another user, so that Git does not read it; if you trust "
-        f"it: `git config --global --add safe.directory '{copy}'`"
+        "error: this checkout belongs to another user, so Git refuses to read it; if you trust it, "
+        f"run `git config --global --add safe.directory '{copy}'`"
     )
 
 

@@ -37,7 +37,7 @@ def test_only_what_stands_between_the_marks_is_regenerated(results: Path):
     call("commands.readme")
     for name in ("README.md", "MODEL_CARD.md"):
         filled = (results / name).read_text("utf-8")
-        assert re.sub(r"\|.*\|\n", "", filled) == page.replace("old\n", "")
+        assert re.sub(r"\|.*\|\n", "", filled) == page.replace("BEFORE\n", "")
         rows = [line.split("|") for line in filled.splitlines() if line.startswith("| `")]
         # The candidate is refitted on all 60 training reviews, of which 24 validate before.
         assert [(row[1].strip(), row[-2].strip()) for row in rows] == [
