@@ -135,10 +135,9 @@ def test_a_checkout_of_another_user_gets_gits_reason_and_remedy(
     monkeypatch.chdir(copy)
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     monkeypatch.setenv("LANGUAGE", "de")
-    assert refusal("commands.review", "HEAD") == (
-        "error: this checkout belongs to another user, so that Git does not read it; if you trust "
-        f"it: `git config --global --add safe.directory '{copy}'`"
-    )
+    sentence = refusal("commands.review", "HEAD")
+    assert sentence.startswith("error: this checkout belongs to another user")
+    assert sentence.endswith(f"`git config --global --add safe.directory '{copy}'`")
 
 
 def test_without_git_the_sentence_says_so(copy: Path, monkeypatch: pytest.MonkeyPatch):
