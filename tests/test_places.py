@@ -1,13 +1,18 @@
 """The project where one does not expect it: behind links, in a larger repository, elsewhere."""
 
 import errno
+import mmap
+import re
 import shutil
+import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import PROJECT, attempt, call, command, refusal, results, stages_run
 from workflow.base.files import atomic_folder
+from workflow.base.reviews import load_reviews
 
 
 def test_a_folder_that_is_a_link_is_followed(tmp_path: Path):
@@ -135,12 +140,52 @@ def test_a_checkout_of_another_user_gets_gits_reason_and_remedy(
     monkeypatch.chdir(copy)
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     monkeypatch.setenv("LANGUAGE", "de")
-    sentence = refusal("commands.review", "HEAD")
-    assert sentence.startswith("error: this checkout belongs to another user")
-    assert sentence.endswith(f"`git config --global --add safe.directory '{copy}'`")
+    assert refusal("commands.review", "HEAD") == (
+        "error: this checkout belongs to another user, so Git refuses to read it; if you trust it, "
+        f"run `git config --global --add safe.directory '{copy}'`"
+    )
 
 
 def test_without_git_the_sentence_says_so(copy: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(copy)
     monkeypatch.setenv("PATH", "")
     assert refusal("commands.review", "HEAD") == "error: git is not on PATH: install Git"
+
+
+def test_a_disk_without_shared_memory_maps_can_be_read(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As some network disks, which refuse them with ENODEV."""
+    monkeypatch.chdir(repository)
+    expected, shared = load_reviews("test"), mmap.mmap
+
+    def refuse_shared(number: int, length: int, *, access: int, offset: int) -> mmap.mmap:
+        if access != mmap.ACCESS_COPY:
+            raise OSError(errno.ENODEV, "No such device")
+        return shared(number, length, access=access, offset=offset)
+
+    monkeypatch.setattr(mmap, "mmap", refuse_shared)
+    found = load_reviews("test")
+    assert found.values.tolist() == expected.values.tolist()
+    assert found.offsets.tolist() == expected.offsets.tolist()
+
+
+def test_results_are_committed_whatever_a_user_lets_git_ignore(copy: Path, tmp_path: Path):
+    ignore = tmp_path / "ignore"
+    ignore.write_text("*.csv\n*.png\n*.npz\nplots\nmetrics\n")
+    git = ["git", "-c", f"core.excludesFile={ignore}"]
+    for path in ("metrics/correct/mine.npz", "plots/history/mine.csv", "plots/figures/mine.png"):
+        (copy / path).write_text("")
+        subprocess.run([*git, "add", path], cwd=copy, check=True)
+    (copy / "data/mine.csv").write_text("")
+    subprocess.run([*git, "check-ignore", "-q", "data/mine.csv"], cwd=copy, check=True)
+
+
+def test_a_saved_network_names_no_setting_that_older_versions_of_keras_refuse(repository: Path):
+    """Those of Keras 3.4 to 3.12: the same network was loaded with 3.4.1, 3.6.0 and 3.10.0."""
+    newer = {"quantization_config", "input_axes", "output_axes", "optional", "ragged"}
+    for path in repository.glob("models/*/seed-1.keras"):
+        with zipfile.ZipFile(path) as archive:
+            config = archive.read("config.json").decode()
+        assert not newer & set(re.findall(r'"(\w+)":', config))
+        assert "null, 50]" in config or "null, 121]" in config  # batch sizes stay
