@@ -55,7 +55,7 @@ def predictions(split: str, number: int) -> Iterator[tuple[str, float, int, int]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("number", metavar="N", type=int, help="from 0, as in the notebook")
     parser.add_argument("--split", choices=list(PREDICTED), default="test")
     options = parser.parse_args()

@@ -241,7 +241,7 @@ def make_page(variant: str, shown: int) -> tuple[str, pd.DataFrame | None]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("variant", nargs="?", default=CANDIDATE, help=f"(default: {CANDIDATE})")
     parser.add_argument("--reviews", type=int, default=50, help="how many to show (default: 50)")
     options = parser.parse_args()

@@ -19,7 +19,7 @@ EXPORTS = Path("exports")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("variant", nargs="?", help="(default: candidate, or the folder's name)")
     parser.add_argument("--model", type=Path, help="another folder than models/VARIANT")
     options = parser.parse_args()

@@ -49,7 +49,7 @@ Row = dict[str, Any]
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", nargs="*", help="a variant (default: candidate), a file, or both")
     parser.add_argument("--model", type=Path, help="another folder than models/VARIANT")
     parser.add_argument("--sentence", metavar="TEXT", help="one review")
