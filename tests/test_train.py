@@ -275,6 +275,7 @@ def test_a_refit_starts_again_on_all_reviews_for_as_many_epochs_as_were_best(loa
     np.testing.assert_array_equal(load(trained.archive)(inputs), on_all(inputs))
     # What the validation reviews say is of the network that has not seen them.
     on_train, _ = training.fit(recipe, NUM_WORDS, 1, 1, make_reviews(50), None)
+    assert trained.validation is not None
     np.testing.assert_allclose(trained.validation, on_train(inputs)[:, 0], rtol=1e-5)
     assert int(on_train.optimizer.iterations) == 4  # batches of 16, 16, 16 and 2 reviews
 
