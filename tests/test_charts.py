@@ -330,6 +330,7 @@ def test_variants_that_are_as_good_stay_in_the_order_of_params_yaml(drawn: list[
     plot.test_accuracy(alike, {}, FACTS)
     plot.error_rates(alike, FACTS)
     assert [names(figure.axes[0]) for figure in drawn] == [["b", "c", "a"]] * 2
+    assert drawn[0].get_suptitle() == "Most test reviews right: b 80.00%, c 80.00%"
 
 
 def test_the_notebooks_accuracies_are_those_of_its_test_reviews(monkeypatch: pytest.MonkeyPatch):
@@ -397,6 +398,7 @@ def test_without_an_interval_or_a_smallest_effect_neither_is_drawn(drawn: list[A
     axis, nothing = (figure.axes[0] for figure in drawn)
     assert lines(axis, linewidth=2) == [([1, 1], [-0.17, -0.17]), ([2, 2], [0.17, 0.17])]
     assert legend(axis) == ["validation", "test"]
+    assert drawn[0].get_suptitle().endswith("0 of 1 variants")
     assert drawn[1].get_suptitle().endswith("0 of 0 variants")
     assert names(nothing) == []
 
