@@ -15,7 +15,6 @@ import pytest
 import vl_convert
 from dvc_render.vega import VegaRenderer  # type: ignore[import-untyped]
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -233,16 +232,16 @@ TEST, VALIDATION, TRAIN = (style.COLOURS[split] for split in ("test", "validatio
 
 
 @pytest.fixture
-def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The figures drawn so far, which are not written."""
-    figures: list[Figure] = []
+    figures: list[Any] = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(plt, "close", figures.append)
     monkeypatch.setattr(Figure, "savefig", Mock())
     return figures
 
 
-def lines(axis: Axes, **wanted: Any) -> list[tuple[list[float], list[float]]]:
+def lines(axis: Any, **wanted: Any) -> list[Any]:
     """The x and y of each line of this colour, marker, …"""
     found = [of for of in axis.lines if all(plt.getp(of, k) == v for k, v in wanted.items())]
     return [
@@ -254,15 +253,15 @@ def lines(axis: Axes, **wanted: Any) -> list[tuple[list[float], list[float]]]:
     ]
 
 
-def texts(axis: Axes) -> list[str]:
+def texts(axis: Any) -> list[str]:
     return [text.get_text() for text in axis.texts]
 
 
-def names(axis: Axes) -> list[str]:
+def names(axis: Any) -> list[str]:
     return [label.get_text() for label in axis.get_yticklabels()]
 
 
-def legend(axis: Axes) -> list[str]:
+def legend(axis: Any) -> list[str]:
     shown = axis.get_legend()
     return [text.get_text() for text in shown.get_texts()] if shown else []
 
@@ -285,7 +284,7 @@ def scores(**variants: list[tuple[float, int, int]]) -> pd.DataFrame:
 FIVE = scores(single=[(0.8, 1, 8), (0.82, 3, 4), (0.84, 2, 6)], other=[(0.9, 5, 1), (0.9, 5, 1)])
 
 
-def test_the_accuracies_are_drawn_as_means_and_as_the_distance_of_each_seed(drawn: list[Figure]):
+def test_the_accuracies_are_drawn_as_means_and_as_the_distance_of_each_seed(drawn: list[Any]):
     """Of .8, .82 and .84 the standard deviation is .02: 2 points."""
     path = plot.test_accuracy(FIVE, {"single": 0.85, "book": 0.7}, FACTS)
     (figure,) = drawn
@@ -317,7 +316,7 @@ def test_the_accuracies_are_drawn_as_means_and_as_the_distance_of_each_seed(draw
 
 
 def test_the_notebook_is_drawn_for_its_own_reviews_alone_and_one_seed_has_no_deviation(
-    drawn: list[Figure],
+    drawn: list[Any],
 ):
     csv_facts = FACTS.model_copy(update={"source": "csv:mine.csv"})
     plot.test_accuracy(scores(single=[(0.8, 1, 1)]), {"single": 0.85}, csv_facts)
@@ -331,11 +330,12 @@ def test_the_notebook_is_drawn_for_its_own_reviews_alone_and_one_seed_has_no_dev
         assert notes(figure)[1].startswith(source)
 
 
-def test_variants_that_are_as_good_stay_in_the_order_of_params_yaml(drawn: list[Figure]):
+def test_variants_that_are_as_good_stay_in_the_order_of_params_yaml(drawn: list[Any]):
     alike = scores(b=[(0.8, 1, 1)], c=[(0.8, 1, 1)], a=[(0.8, 1, 1)])
     plot.test_accuracy(alike, {}, FACTS)
     plot.error_rates(alike, FACTS)
     assert [names(figure.axes[0]) for figure in drawn] == [["b", "c", "a"]] * 2
+    assert drawn[0].get_suptitle() == "Most test reviews right: b 80.00%, c 80.00%"
 
 
 def test_the_notebooks_accuracies_are_those_of_its_test_reviews(monkeypatch: pytest.MonkeyPatch):
@@ -343,7 +343,7 @@ def test_the_notebooks_accuracies_are_those_of_its_test_reviews(monkeypatch: pyt
     assert plot.notebook_accuracies()["single"] == 0.8532  # In [104]
 
 
-def table(**variants: list[tuple[float, float, float, str]]) -> pd.DataFrame:
+def table(**variants: Any) -> pd.DataFrame:
     """Mean, ends and verdict on the validation and on the test reviews."""
     return pd.DataFrame(
         [
@@ -355,7 +355,7 @@ def table(**variants: list[tuple[float, float, float, str]]) -> pd.DataFrame:
     )
 
 
-def test_a_difference_is_drawn_with_its_interval_and_its_verdict(drawn: list[Figure]):
+def test_a_difference_is_drawn_with_its_interval_and_its_verdict(drawn: list[Any]):
     rows = table(
         worst=[(-0.02, -0.03, -0.01, "worse"), (-0.01, -0.04, 0.02, "~")],
         best=[(0.01, 0.005, 0.02, "better"), (0.03, 0.01, 0.04, "better")],
@@ -397,7 +397,7 @@ def test_a_difference_is_drawn_with_its_interval_and_its_verdict(drawn: list[Fig
     assert axis.xaxis.get_major_formatter()(1, 0) == "+1"
 
 
-def test_without_an_interval_or_a_smallest_effect_neither_is_drawn(drawn: list[Figure]):
+def test_without_an_interval_or_a_smallest_effect_neither_is_drawn(drawn: list[Any]):
     nan = float("nan")
     rows = table(one=[(0.01, nan, nan, "too few seeds"), (0.02, nan, nan, "too few seeds")])
     plot.differences(rows, CompareParams(reference="single", min_effect=0), FACTS)
@@ -405,11 +405,12 @@ def test_without_an_interval_or_a_smallest_effect_neither_is_drawn(drawn: list[F
     axis, nothing = (figure.axes[0] for figure in drawn)
     assert lines(axis, linewidth=2) == [([1, 1], [-0.17, -0.17]), ([2, 2], [0.17, 0.17])]
     assert legend(axis) == ["validation", "test"]
+    assert drawn[0].get_suptitle().endswith("0 of 1 variants")
     assert drawn[1].get_suptitle().endswith("0 of 0 variants")
     assert names(nothing) == []
 
 
-def test_the_error_rates_are_the_shares_of_negative_and_of_positive_reviews(drawn: list[Figure]):
+def test_the_error_rates_are_the_shares_of_negative_and_of_positive_reviews(drawn: list[Any]):
     """Of 10 negative and 20 positive reviews; the variant with the fewest errors comes first."""
     path = plot.error_rates(FIVE, FACTS)
     (figure,) = drawn
@@ -442,7 +443,7 @@ def test_the_error_rates_are_the_shares_of_negative_and_of_positive_reviews(draw
     assert [axis.get_xlim()[1] for axis in figure.axes] == pytest.approx([0.525, 0.525])
 
 
-def test_variants_without_an_error_and_labels_without_a_review_are_drawn(drawn: list[Figure]):
+def test_variants_without_an_error_and_labels_without_a_review_are_drawn(drawn: list[Any]):
     right = scores(single=[(1.0, 0, 0)])
     plot.error_rates(right.assign(test_true_negatives=0), FACTS)
     (figure,) = drawn
@@ -469,7 +470,7 @@ TWO = history(
 )
 
 
-def band(axis: Axes, number: int) -> dict[float, tuple[float, float]]:
+def band(axis: Any, number: int) -> dict[Any, Any]:
     """By epoch the lower and the upper end."""
     (path,) = axis.collections[number].get_paths()
     corners = np.round(np.asarray(path.vertices), 6)
@@ -477,7 +478,7 @@ def band(axis: Axes, number: int) -> dict[float, tuple[float, float]]:
     return {epoch: (ys.min(), ys.max()) for epoch, ys in heights.items()}
 
 
-def test_a_learning_curve_is_the_mean_of_the_seeds_within_their_range(drawn: list[Figure]):
+def test_a_learning_curve_is_the_mean_of_the_seeds_within_their_range(drawn: list[Any]):
     """In the two epochs that both have; what follows is drawn of the first seed alone."""
     path = curves.learning_curves(TWO, RECIPE, FACTS)
     (figure,) = drawn
@@ -519,7 +520,7 @@ def test_a_learning_curve_is_the_mean_of_the_seeds_within_their_range(drawn: lis
     assert accuracy.get_ylabel() == "accuracy"
 
 
-def test_a_refit_and_penalties_are_said_but_a_refit_is_not_drawn(drawn: list[Figure]):
+def test_a_refit_and_penalties_are_said_but_a_refit_is_not_drawn(drawn: list[Any]):
     refit = TWO[TWO["split"] == "train"].assign(fit="refit", loss=9.0, accuracy=9.0, epoch=9)
     penalized = RECIPE.model_copy(update={"activity_l2": 0.1})
     curves.learning_curves(pd.concat([TWO[TWO["epoch"] < 3], refit]), penalized, FACTS)
