@@ -104,7 +104,7 @@ def write_rivals() -> None:
     for name, what in RIVALS.items():
         if name not in found:
             continue
-        of, tried = found[name], TRIED
+        of, tried = found[name], TRIED if name == "candidate" else ""
         if name in tuned:
             tried = str(tuned[name]["settings"])
             best = ", ".join(f"{key} {value}" for key, value in tuned[name]["best"].items())
