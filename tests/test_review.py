@@ -646,7 +646,7 @@ def test_a_checkout_that_is_read_only_gets_its_report_and_a_sentence(
     assert err == "review/ is not written: [Errno 13] Permission denied: '.review.partial'\n"
 
 
-@pytest.mark.parametrize("command", ["review", "sweep"])
+@pytest.mark.parametrize("command", ["decode", "errors", "export", "predict", "review", "sweep"])
 def test_python_without_docstrings_has_the_help_too(project: Path, command: str):
     result = run_in(project, f"commands.{command}", "--help", PYTHONOPTIMIZE="2")
     assert (result.returncode, result.stdout[:6]) == (0, "usage:")
