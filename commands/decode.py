@@ -19,6 +19,7 @@ from workflow.base.files import (
     REVIEWS,
     PredictionFacts,
     ReviewFacts,
+    memory_map,
     read_json,
 )
 from workflow.base.labels import CLASSES, is_positive
@@ -45,7 +46,7 @@ def predictions(split: str, number: int) -> Iterator[tuple[str, float, int, int]
             raise InputError(f"{folder}: not of the reviews in {REVIEWS}{RERUN_HINT}")
         path = folder / f"{PREDICTED[split]}.npy"
         with reading(path, RERUN_HINT):
-            probabilities = np.load(path, mmap_mode="r", allow_pickle=False)
+            probabilities = memory_map(path)
             if probabilities.ndim != 2 or probabilities.dtype != np.float32:
                 raise ValueError("expected a table of float32 probabilities")
         if number < probabilities.shape[1]:

@@ -411,7 +411,10 @@ def test_files_of_another_kind(refused, name: str, content: str | bytes, reason:
 
 
 def test_a_missing_file(refused):
-    assert "nowhere.csv: [Errno 2] No such file or directory" in refused(TEN, path="nowhere.csv")
+    """As an untracked one is in an experiment's copy of the project."""
+    sentence = refused(TEN, path="nowhere.csv")
+    assert "nowhere.csv: there is no such file" in sentence
+    assert "`git add nowhere.csv` or `dvc add nowhere.csv`" in sentence
 
 
 @pytest.mark.parametrize(

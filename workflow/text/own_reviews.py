@@ -110,6 +110,11 @@ def file_rows(path: Path, source: CsvParams) -> Rows:
 
 def find_files(path: Path) -> list[Path]:
     """The file itself, or in a folder that of training reviews and that of test reviews."""
+    if not path.exists():
+        raise InputError(
+            f"{path}: there is no such file; queue and --temp copy only what Git or DVC tracks: "
+            f"run `git add {path}` or `dvc add {path}`"
+        )
     if not path.is_dir():
         return [path]
     files = [sorted(path.glob(f"{split}.*")) for split in ("train", "test")]
