@@ -421,6 +421,23 @@ def test_ctrl_c_and_a_closed_pipe_are_quiet(tmp_path):
         assert process.wait() == 0
 
 
+def test_tensorflow_is_configured_before_it_is_imported():
+    """Else it prints notices, and its sums depend on the processor."""
+    own = {
+        name: value for name, value in os.environ.items() if not name.startswith(("TF_", "KERAS"))
+    }
+    for module in ("workflow.serving.predictor", "workflow.model.network"):
+        result = subprocess.run(
+            [sys.executable, "-c", f"import {module}"],
+            cwd=PROJECT,
+            env=own,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert result.stderr == ""
+
+
 # --- a review of the corpus -----------------------------------------------------------------------
 
 

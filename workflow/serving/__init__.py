@@ -2,3 +2,5 @@
 
 Used by commands only.
 """
+
+import workflow.model  # noqa: F401 - its environment variables, before TensorFlow is imported
