@@ -108,13 +108,15 @@ def test_pip_installs_into_the_environment_whatever_it_is_told(redirection: str,
 def test_the_newest_python_whose_pip_can_do_it_is_taken(newest: str, expected: str, tmp_path: Path):
     """Interpreters that answer the questions of the Makefile as this one, but for one fact."""
     for name, facts in (("python3.13", newest), ("python3.12", "pip = '24.0'")):
-        program = tmp_path / name
-        program.write_text(
-            f"#!{sys.executable}\nimport sys, types\nversion = (3, 12)\n{facts}\n"
+        prelude = tmp_path / f"{name}.py"
+        prelude.write_text(
+            f"import sys, types\nversion = (3, 12)\n{facts}\n"
             "sys.version_info = (*version, 0)\n"
             "sys.modules['pip'] = pip and types.SimpleNamespace(__version__=pip)\n"
             "exec(sys.argv[2])\n"
         )
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{prelude}' \"$@\"\n")
         program.chmod(0o755)
     found = make("--eval", "show: ; @echo '$(PYTHON)'", "show", PATH=f"{tmp_path}:/usr/bin:/bin")
     assert Path(found.stdout.strip()).name == expected

@@ -39,7 +39,7 @@ def test_a_stage_that_cannot_clean_up_ends_a_few_seconds_after_dvc():
         "print('started', flush=True); time.sleep(600)"
     )
     dvc = (
-        f"import os, subprocess, sys; os.environ['DVC_STAGE'] = 'stages.x';"
+        f"import os, subprocess, sys; os.environ['DVC_STAGE'] = 'x';"
         f"p = subprocess.Popen([sys.executable, '-c', {stage!r}], stdout=subprocess.PIPE);"
         "p.stdout.readline(); print(p.pid, flush=True)"
     )
