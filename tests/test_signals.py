@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import stages_run
+from tests.conftest import PROJECT, stages_run, wait_for
 
 REPRODUCE = "from dvc.repo import Repo; Repo().reproduce(['plot'], single_item=True, force=True)"
 AS_PROCESS_1 = ["unshare", "--pid", "--fork", "--mount-proc"]
@@ -31,25 +31,37 @@ def test_dvc_may_be_process_1_as_in_a_container(copy: Path):
     assert figures == {path: path.read_bytes() for path in figures}
 
 
+STAGE = """
+import signal, threading, time
+from workflow.base import signals
+
+sleep, watching = time.sleep, threading.Event()
+time.sleep = lambda seconds: (watching.set(), sleep(seconds))
+signals.GRACE = 1
+signals.exit_on_signal()
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+watching.wait()
+print("watching", flush=True)
+sleep(6000)
+"""
+DVC = """
+import os, subprocess, sys
+
+os.environ["DVC_STAGE"] = "x"
+stage = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdout=subprocess.PIPE)
+stage.stdout.readline()
+print(stage.pid, flush=True)
+"""
+
+
 def test_a_stage_that_cannot_clean_up_ends_a_few_seconds_after_dvc():
     """Its main thread ignores SIGTERM, as one that is inside TensorFlow does."""
-    stage = (
-        "import os, signal, sys, time, workflow.base.signals as s; s.GRACE = 1;"
-        "s.exit_on_signal(); signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-        "print('started', flush=True); time.sleep(600)"
-    )
-    dvc = (
-        f"import os, subprocess, sys; os.environ['DVC_STAGE'] = 'x';"
-        f"p = subprocess.Popen([sys.executable, '-c', {stage!r}], stdout=subprocess.PIPE);"
-        "p.stdout.readline(); print(p.pid, flush=True)"
-    )
-    with subprocess.Popen([sys.executable, "-c", dvc], stdout=subprocess.PIPE) as parent:
-        number = int(parent.stdout.read())  # type: ignore[union-attr] # the parent has ended
-    process = psutil.Process(number)
-    try:
-        process.wait(timeout=600)
-    except psutil.NoSuchProcess:
-        return
-    finally:
-        if process.is_running():
-            process.kill()
+    number = int(subprocess.check_output([sys.executable, "-c", DVC, STAGE], cwd=PROJECT))
+
+    def ended() -> bool:
+        try:
+            return psutil.Process(number).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    wait_for(ended)
