@@ -21,6 +21,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+import keras
 import numpy as np
 import pytest
 from scipy.special import logit
@@ -436,6 +437,20 @@ def test_tensorflow_is_configured_before_it_is_imported():
             check=True,
         )
         assert result.stderr == ""
+
+
+def test_a_network_that_does_not_fit_into_memory_is_not_called_damaged(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """NumPy refuses what Keras wants to read, as under `ulimit -v`."""
+    folder = trained / "models/candidate"
+
+    def too_large(*_: object) -> None:
+        raise MemoryError("Unable to allocate 28.5 MiB for an array with data type f4")
+
+    monkeypatch.setattr(keras.layers.Dense, "load_own_variables", too_large)
+    with pytest.raises(MemoryError, match=r"^Unable to allocate 28\.5 MiB for .* data type f4$"):
+        Predictor(folder)
 
 
 # --- a review of the corpus -----------------------------------------------------------------------

@@ -3,6 +3,7 @@
 Importing this module imports TensorFlow, which takes seconds.
 """
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -82,7 +83,14 @@ class Predictor:
 def load(path: Path, columns: int) -> keras.Sequential:
     """A network that takes vectors of so many columns; else InputError."""
     with reading(path, RERUN_HINT):
-        loaded = keras.models.load_model(path, compile=False)
+        try:
+            loaded = keras.models.load_model(path, compile=False)
+        except tf.errors.ResourceExhaustedError as error:
+            raise MemoryError(error.message) from None
+        except ValueError as error:  # Keras hides NumPy's MemoryError in one of its own
+            if refused := re.search("Unable to allocate .* data type \\w+", str(error)):
+                raise MemoryError(refused[0]) from None
+            raise
         if loaded.input_shape != (None, columns):
             raise ValueError(f"it takes {loaded.input_shape[1]} columns, its encoder has {columns}")
         return loaded
