@@ -2,8 +2,8 @@
 
 usage   python -m commands.export [VARIANT] [--model FOLDER]
 reads   models/VARIANT, or FOLDER, alone
-writes  exports/VARIANT/: tf.saved_model.load("exports/candidate").serve(["…", "…"]) returns the
-        probability that each text is positive, the mean of the seeds; so does serving_default
+writes  exports/VARIANT/: model = tf.saved_model.load("exports/VARIANT"), and model.serve(["…"]) is
+        the probability that each text is positive, the mean of the seeds; so is serving_default
 
 It computes what `workflow.serving.predictor` does, up to the rounding of sums, with TensorFlow's
 own operations; `workflow.serving.words` says what it leaves out.
@@ -37,7 +37,7 @@ def main() -> None:
         save(predictor, folder)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     print(f"{target}: {len(predictor.networks)} seeds, {size / 1e6:.0f} MB")
-    print(f'use it:  tf.saved_model.load("{target}").serve(["A great film", …])')
+    print(f'use it:  model = tf.saved_model.load("{target}"); model.serve(["A great film"])')
 
 
 if __name__ == "__main__":

@@ -514,6 +514,15 @@ for folder in folders:
 """
 
 
+def test_what_an_export_prints_can_be_run_as_printed(tmp_path: Path, trained: Path, capsys):
+    with contextlib.chdir(tmp_path):
+        call("commands.export", "candidate", "--model", str(trained / "models/candidate"))
+        line = capsys.readouterr().out.splitlines()[-1].removeprefix("use it:  ")
+        program = f"import tensorflow as tf\n{line.replace('; ', '; print(', 1)})"
+        printed = subprocess.check_output([sys.executable, "-I", "-c", program], text=True)
+    assert printed.startswith("tf.Tensor([0.")
+
+
 def test_an_export_needs_tensorflow_alone(tmp_path, predictors, trained):
     random = np.random.default_rng(1)
     known = [*predictors["candidate"].vocabulary.words, "blorf", "É", "\uff57\uff11", "w1'", "\0"]
