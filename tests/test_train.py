@@ -6,6 +6,7 @@ import resource
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -103,19 +104,20 @@ def test_every_epoch_has_every_review_once_in_an_order_of_its_own():
 
 
 @pytest.mark.parametrize(
-    "penalties",
+    "changes",
     [
         {},
         {"kernel_l1": 0.01, "kernel_l2": 0.02},
         {"activity_l1": 0.01, "activity_l2": 0.02},
+        {"batch_size": 600},  # summed in three parts
     ],
     ids=str,
 )
-def test_loss_and_gradients_are_those_of_a_dense_layer(penalties: dict[str, float]):
-    recipe, reviews = make_recipe(**penalties, activation="relu"), make_reviews()
+def test_loss_and_gradients_are_those_of_a_dense_layer(changes: dict[str, float]):
+    recipe, reviews = make_recipe(**changes, activation="relu"), make_reviews(600)
     sparse = network.build(recipe, NUM_WORDS, seed=1)
     plain = network.build(recipe, NUM_WORDS, seed=1, plain=True)
-    ((batch, labels),) = network.batches(reviews, NUM_WORDS, 50)
+    ((batch, labels),) = network.batches(reviews, NUM_WORDS, 600)
     results = []
     for model, inputs in ((sparse, batch), (plain, tf.constant(dense(reviews)))):
         with tf.GradientTape() as tape:
@@ -389,6 +391,23 @@ def test_a_saved_model_is_plain_keras(load):
         config = members.read("config.json")
         assert b"stages" not in config
         assert b"workflow" not in config
+
+
+def test_a_network_that_does_not_fit_into_memory_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """NumPy refuses what Keras wants to read, as under `ulimit -v`."""
+    path = tmp_path / "seed-1.keras"
+    path.write_bytes(fit(make_recipe())[0])
+    model = network.build(make_recipe(), NUM_WORDS, 1)
+    plain = network.build(make_recipe(), NUM_WORDS, 1, plain=True)
+
+    def too_large(*_: object) -> None:
+        raise MemoryError("Unable to allocate 28.5 MiB for an array with data type f4")
+
+    monkeypatch.setattr(keras.layers.Dense, "load_own_variables", too_large)
+    with pytest.raises(MemoryError, match=r"^Unable to allocate 28\.5 MiB for .* data type f4$"):
+        network.load_weights(model, plain, path)
 
 
 def test_a_loss_that_is_not_finite_stops_with_a_sentence():

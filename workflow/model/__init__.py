@@ -9,3 +9,4 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no notices about the processor
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # its sums depend on the processor
 os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever keras.json says
+os.environ["TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL"] = "0"  # nor its products

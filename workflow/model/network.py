@@ -7,11 +7,12 @@ import ctypes
 import gc
 import io
 import json
+import re
 import tempfile
 import threading
 import zipfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,19 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from workflow.base.errors import InputError
+from workflow.base.errors import reading
 from workflow.base.files import RERUN_HINT
 from workflow.base.reviews import Reviews
 from workflow.model.params import Layer, Recipe
+from workflow.model.reproducible import ROWS, ReproducibleDense, binary_crossentropy
 from workflow.model.sparse import FastAdam, SparseDense
 
 # Every operation is deterministic. Sums are not split among threads, so that their order is the
 # same on any number of cores; the cores are used by training several seeds at once.
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.experimental.enable_op_determinism()
+# It would turn x / sqrt(y) into x * rsqrt(y), an approximation in which processors differ.
+tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
 tf.get_logger().setLevel("ERROR")  # one trace per network is intended
 keras.config.set_floatx("float32")  # whatever keras.json says
 
@@ -83,7 +87,10 @@ def build(
             "kernel_regularizer": kernel_penalty,
             "activity_regularizer": l1_l2(layer.activity_l1, layer.activity_l2),
         }
-        if plain or not first:
+        if not plain and not first and recipe.batch_size > ROWS:
+            size = recipe.batch_size
+            network.add(ReproducibleDense(layer.units, batch_size=size, **options))
+        elif plain or not first:
             network.add(keras.layers.Dense(layer.units, **options))
         else:
             # A penalty changes every row, and so does any other optimizer.
@@ -97,9 +104,10 @@ def build(
                 keras.layers.Dropout(layer.dropout, seed=next(seeds), name=f"dropout_{number}")
             )
     add(recipe.output_layer, "output")
+    is_log_loss = keras.losses.get(recipe.loss) is keras.losses.binary_crossentropy
     network.compile(
         optimizer=optimizer,
-        loss=recipe.loss,
+        loss=binary_crossentropy if is_log_loss and not plain else recipe.loss,
         metrics=[keras.metrics.BinaryAccuracy(name="accuracy")],
         jit_compile=False,
     )
@@ -239,11 +247,22 @@ def load_weights(model: keras.Sequential, plain: keras.Sequential, path: Path) -
     Raises:
         InputError: the file is missing or damaged, or holds another network.
     """
-    try:
+    with reading(path, RERUN_HINT), memory_errors():
         plain.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: {error}{RERUN_HINT}") from None
     model.set_weights(plain.get_weights())
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """A lack of memory as a `MemoryError`, whatever TensorFlow and Keras make of it."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise MemoryError(error.message) from None
+    except ValueError as error:  # Keras hides NumPy's MemoryError in one of its own
+        if refused := re.search("Unable to allocate .* data type \\w+", str(error)):
+            raise MemoryError(refused[0]) from None
+        raise
 
 
 def with_keras_classes(network: keras.Sequential, recipe: Recipe, columns: int) -> keras.Sequential:

@@ -85,18 +85,17 @@ def fit(
         )
         callbacks.append(early_stopping)
     try:
-        logs = model.fit(
-            network.batches(training, columns, recipe.batch_size, shuffle_seed=seed),
-            validation_data=validation
-            and network.batches(validation, columns, network.EVALUATION_BATCH),
-            epochs=epochs,
-            steps_per_epoch=steps,
-            callbacks=callbacks,
-            shuffle=False,  # `batches` does it
-            verbose=0,
-        ).history
-    except tf.errors.ResourceExhaustedError as error:
-        raise MemoryError(error.message) from None
+        with network.memory_errors():
+            logs = model.fit(
+                network.batches(training, columns, recipe.batch_size, shuffle_seed=seed),
+                validation_data=validation
+                and network.batches(validation, columns, network.EVALUATION_BATCH),
+                epochs=epochs,
+                steps_per_epoch=steps,
+                callbacks=callbacks,
+                shuffle=False,  # `batches` does it
+                verbose=0,
+            ).history
     except (ValueError, TypeError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"Keras cannot train this variant: {reason}") from None

@@ -3,7 +3,6 @@
 Importing this module imports TensorFlow, which takes seconds.
 """
 
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -14,12 +13,12 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from scipy.special import log_expit, logsumexp
 
-import workflow.model.network  # noqa: F401 - makes TensorFlow's sums the same on any number of cores
 from workflow.base.errors import InputError, reading
 from workflow.base.files import RERUN_HINT
 from workflow.base.reviews import Reviews
 from workflow.features.encoders import load_encoder
 from workflow.features.multi_hot import OUT_OF_VOCABULARY, START
+from workflow.model.network import memory_errors  # and sums that are the same on any cores
 from workflow.text.vocabulary import Vocabulary
 
 # Columns of multi-hot vectors that stand for no word of the vocabulary.
@@ -83,14 +82,8 @@ class Predictor:
 def load(path: Path, columns: int) -> keras.Sequential:
     """A network that takes vectors of so many columns; else InputError."""
     with reading(path, RERUN_HINT):
-        try:
+        with memory_errors():
             loaded = keras.models.load_model(path, compile=False)
-        except tf.errors.ResourceExhaustedError as error:
-            raise MemoryError(error.message) from None
-        except ValueError as error:  # Keras hides NumPy's MemoryError in one of its own
-            if refused := re.search("Unable to allocate .* data type \\w+", str(error)):
-                raise MemoryError(refused[0]) from None
-            raise
         if loaded.input_shape != (None, columns):
             raise ValueError(f"it takes {loaded.input_shape[1]} columns, its encoder has {columns}")
         return loaded
