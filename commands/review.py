@@ -1,9 +1,10 @@
 """Is it a gain or noise? The workspace against another revision: `make review BASE=main`.
 
-usage   python -m commands.review [BASE] [--json] [--fail-on worse] [--tried K]
-                                  [--images BEFORE AFTER]
+usage   python -m commands.review [BASE] [--json] [--fail-on GATE …] [--max-growth SHARE]
+                                  [--tried K] [--examples] [--images BEFORE AFTER]
 reads   params.yaml, metrics/ and plots/figures/ of both sides, from Git and the workspace alone,
-        and how many results there are in DVC's experiments and in commits since the base
+        and how many results there are in DVC's experiments and in commits since the base;
+        with --examples also data/ of the workspace, and the base's predictions in DVC's cache
 writes  review/report.md, review/report.json, review/{before,after}/*.png; prints the report
 
 The validation reviews decide; the test reviews stand beside them for the record. The workspace is
@@ -11,39 +12,32 @@ assumed to be the best of these results, so each verdict is corrected for their 
 """
 
 import argparse
-import math
+import io
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
-from pydantic import ValidationError
+from numpy.typing import NDArray
 
-from workflow.base.errors import run, warn
-from workflow.base.files import CORRECT, atomic_folder
-from workflow.evaluation.significance import (
-    CANNOT_TELL,
-    LEVEL,
-    MIN_SEEDS,
-    difference_of_means,
-    holm,
-    too_few,
-)
-from workflow.model.params import Recipe
+from workflow.base.errors import reading, run, warn
+from workflow.base.files import CORRECT, PREDICTIONS, REVIEWS, atomic_folder
+from workflow.base.labels import CLASSES, is_positive
+from workflow.base.reviews import load_reviews
 from workflow.params import load_params
 from workflow.report.comparison import (
     OPTIONS,
-    accuracy_table,
     changed_code,
+    changed_metrics,
     changed_params,
+    changed_sizes,
     compare_sides,
-    footnote,
-    interval,
-    shared_seeds,
-    table,
+    new_variants,
     variants_with_same_inputs,
 )
+from workflow.report.review_page import REVIEW, markdown
 from workflow.report.revisions import (
     Results,
     experiments,
@@ -52,53 +46,11 @@ from workflow.report.revisions import (
     revision,
     stored_results,
 )
+from workflow.report.slices import changes_by_slice, fixed_and_broken
+from workflow.text.vocabulary import Vocabulary
 
-REVIEW = Path("review")
-
-
-def changed_metrics(
-    base: Results, ours: Results, variants: Iterable[str], tried: int = 1
-) -> list[dict[str, Any]]:
-    """The means over seeds that changed, other than accuracies on held-out reviews.
-
-    The reviews play no part here: the interval is Student's t over the seeds. Losses of another
-    kind or with other penalties are not compared.
-    """
-    rows: list[dict[str, Any]] = []
-    seeds, _ = shared_seeds(base, ours)
-    for variant in variants:
-        names = ["train_accuracy", "test_loss", "best_epoch"]
-        if loss(base.recipe(variant)) != loss(ours.recipe(variant)):
-            names.remove("test_loss")
-        for name in names:
-            before, after = (side.metric(variant, name) for side in (base, ours))
-            if seeds:
-                before, after = before[seeds], after[seeds]
-            if before.equals(after):
-                continue
-            d = difference_of_means(after.to_numpy(), before.to_numpy(), paired=bool(seeds))
-            sides = {"before": before.mean(), "after": after.mean()}
-            known = {key: getattr(d, key) for key in ("low", "high", "p_value", "seeds")}
-            rows.append({"metric": f"{variant}.{name}"} | sides | known)
-    for row, p in zip(rows, holm([tried * row["p_value"] for row in rows]), strict=True):
-        higher = "higher" if row["after"] > row["before"] else "lower"
-        row["verdict"] = higher if p < LEVEL else CANNOT_TELL
-        if row["seeds"] < MIN_SEEDS:
-            row["verdict"] = too_few(row["seeds"])
-    return rows
-
-
-def loss(values: dict[str, Any]) -> object:
-    """What the loss of a network is made of: its kind and penalties.
-
-    The recipe may be of another version of the project: what its schema has not is ignored, and
-    what it refuses is compared as it stands.
-    """
-    try:
-        recipe = Recipe.model_validate(values, extra="ignore")
-    except ValidationError:
-        return values
-    return recipe.loss, recipe.penalties
+GATES = {"worse": "worse", "slice": "worse", "loss": "higher", "brier": "higher"}  # and verdicts
+EXAMPLES = 3  # of each kind and variant
 
 
 def make_report(
@@ -107,6 +59,7 @@ def make_report(
     same_data = base.facts.sha256 == ours.facts.sha256
     code, params = changed_code(commit), changed_params(base, ours)
     stale = {side.name: side.stale_params for side in (ours, base) if side.stale_params}
+    added = sorted(set(ours.variants) - set(base.variants))
     report = {
         "base": base.name,
         "params": params,
@@ -116,7 +69,7 @@ def make_report(
         "stale_params": stale,
         "min_effect": min_effect,
         "only_before": sorted(set(base.variants) - set(ours.variants)),
-        "only_after": sorted(set(ours.variants) - set(base.variants)),
+        "only_after": added,
         "code": code,
     }
     if same_data:
@@ -124,12 +77,17 @@ def make_report(
         sides = compare_sides(base, ours, same_inputs, min_effect, tried)
         both = [v for v in ours.variants if v in base.variants and v not in sides["rounded"]]
         sides["metrics"] = changed_metrics(base, ours, both, tried)
+        sides["sizes"] = changed_sizes(base, ours, both)
+        sides["answers"] = fixed_and_broken(base, ours, both)
+        sides["slices"] = changes_by_slice(base, ours, both, min_effect, tried)
+        sides["new"] = new_variants(ours, added, min_effect)
     else:
         report["data"] = {"before": base.facts.model_dump(), "after": ours.facts.model_dump()}
-        sides = {"accuracy": [], "notes": [], "rounded": {}, "metrics": []}
+        nothing = ("accuracy", "notes", "metrics", "sizes", "answers", "slices", "new")
+        sides = {"rounded": {}, **{name: [] for name in nothing}}
     only_rounding = bool(sides["rounded"]) and not (params or code or sides["accuracy"])
     explained = {f"learning_curves_{v}.png" for v in sides["rounded"]} if not code else set()
-    figures = [] if only_rounding else changed_figures(base, ours)
+    figures = changed_figures(base, ours) if same_data and not only_rounding else []
     return report | sides | {"figures": [name for name in figures if name not in explained]}
 
 
@@ -137,76 +95,6 @@ def changed_figures(base: Results, ours: Results) -> list[str]:
     """The names of the pictures on both sides that are not the same."""
     before, after = base.figures(), ours.figures()
     return [name for name in after if name in before and before[name] != after[name]]
-
-
-def markdown(report: dict[str, Any], images: Sequence[str]) -> str:
-    """The report as a page; what did not change is left out."""
-    name = report["base"]
-    parts = [f"# Review against {name}", f"**{headline(report)}**"]
-    if report["data"]:
-        sides = (report["data"]["before"], report["data"]["after"])
-        facts = [[key, *(str(side.get(key)) for side in sides)] for key in sorted(sides[0])]
-        parts += ["## Data", table(["", name, "here"], [row for row in facts if row[1] != row[2]])]
-    if report["params"]:
-        rows = [[f"`{k}`", str(v["old"]), str(v["new"])] for k, v in report["params"].items()]
-        parts += ["## Parameters", table(["parameter", name, "here"], rows)]
-    parts += accuracy(report)
-    for title, key in (("Only in " + name, "only_before"), ("Only here", "only_after")):
-        if report[key]:
-            parts += [f"{title}: {', '.join(f'`{variant}`' for variant in report[key])}."]
-    if report["metrics"]:
-        rows = [
-            [
-                f"`{r['metric']}`",
-                *(f"{r[side]:.4f}" for side in ("before", "after")),
-                interval(r, "+.3g"),
-                r["verdict"],
-            ]
-            for r in report["metrics"]
-        ]
-        header = ["metric", name, "here", "95% interval of the change", "verdict"]
-        parts += ["## Other metrics, means over seeds", table(header, rows)]
-    if report["code"]:
-        rows = [[f"`{path}`", ", ".join(stages)] for path, stages in report["code"].items()]
-        parts += ["## Code", table(["changed", "stages"], rows)]
-    if report["figures"]:
-        rows = [[f"![]({side}/{figure})" for side in images] for figure in report["figures"]]
-        parts += ["## Figures", table([name, "here"], rows)]
-    return "\n\n".join(parts) + "\n"
-
-
-def headline(report: dict[str, Any]) -> str:
-    if report["data"]:
-        return "The data are not the same: no verdict."
-    if report["stale_params"]:
-        side, keys = next(iter(report["stale_params"].items()))
-        more = f" and {len(keys) - 1} more" if keys[1:] else ""
-        return f"The results of {side} are not of its parameters ({keys[0]}{more}): `dvc repro`."
-    if no_verdict := [note for note in report["notes"] if "no verdict" in note]:
-        return str(no_verdict[0])
-    if not report["accuracy"]:
-        return "No accuracy changed" + (", but by rounding." if report["rounded"] else ".")
-    decisive = [row for row in report["accuracy"] if row["split"] == "validation"]
-    if not decisive:
-        return "Validation did not change."
-    words = [f"{r['variant']} {r['verdict']}" for r in decisive if r["verdict"] != CANNOT_TELL]
-    return f"On validation: {', '.join(words) or 'no difference shown'}."
-
-
-def accuracy(report: dict[str, Any]) -> list[str]:
-    parts = []
-    if report["accuracy"]:
-        corrected = (
-            f"Corrected for the rows of a split (Holm) and the number of {report['counted']}."
-        )
-        parts += ["## Accuracy", accuracy_table(report), f"{footnote(report)} {corrected}"]
-    parts += report["notes"]
-    if report["rounded"]:
-        largest = math.ceil(10_000 * max(report["rounded"].values()) + 1e-6) / 100
-        listed = ", ".join(f"`{variant}`" for variant in report["rounded"])
-        also = f"Also changed, by less than {largest:.2f} points, with the same code, parameters"
-        parts += [f"{also} and data, as by the rounding of another processor: {listed}."]
-    return parts
 
 
 def count_tried(commit: str, start: str) -> tuple[int, str]:
@@ -251,9 +139,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("base", nargs="?", default="main", help="a Git revision (default: main)")
     parser.add_argument("--json", action="store_true", help="print JSON, not Markdown")
-    parser.add_argument("--fail-on", choices=["worse"], help="exit with 1 on such a verdict")
+    parser.add_argument(
+        "--fail-on", nargs="+", choices=[*GATES, "size"], default=[], help="exit with 1 on these"
+    )
+    parser.add_argument(
+        "--max-growth", type=float, default=0.1, metavar="SHARE", help="for size (default: 0.1)"
+    )
     parser.add_argument(
         "--tried", type=int, metavar="K", help="results compared (default: those in this clone)"
+    )
+    parser.add_argument(
+        "--examples", action="store_true", help="print the most certain fixed and broken reviews"
     )
     parser.add_argument(
         "--images",
@@ -279,13 +175,78 @@ def main() -> None:
                 f"undone. Without them: `make review BASE={start[:7]}`."
             )
         page, data = markdown(report, options.images), orjson.dumps(report, option=OPTIONS).decode()
+        printed = markdown(report, ()) if is_terminal() else page
         try:
-            print(data if options.json else page, end="")
+            print(data if options.json else printed, end="")
+            if options.examples:
+                print_examples(commit, [row["variant"] for row in report["answers"]])
         finally:  # even if the reader has closed the pipe
             write_report(page, data, report["figures"], base, ours)
-    decisive = [row["verdict"] for row in report["accuracy"] if row["split"] == "validation"]
-    if options.fail_on in decisive:
-        sys.exit(1)
+    if reasons := failures(report, options.fail_on, options.max_growth):
+        sys.exit(f"error: {'; '.join(reasons)}")
+
+
+def is_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def failures(report: dict[str, Any], gates: Sequence[str], max_growth: float) -> list[str]:
+    """What the gates do not let pass: verdicts on validation, and sizes that grow too much."""
+    found = []
+    rows = {
+        "worse": [r for r in report["accuracy"] if r["split"] == "validation"],
+        "slice": report["slices"],
+        "loss": [r for r in report["metrics"] if r["metric"].endswith(".test_loss")],
+        "brier": [r for r in report["metrics"] if r["metric"].endswith(".test_brier")],
+    }
+    for gate in [gate for gate in gates if gate in GATES]:
+        for row in rows[gate]:
+            if row["verdict"] == GATES[gate]:
+                place = row.get("metric") or " ".join(
+                    filter(None, map(row.get, ("variant", "slice")))
+                )
+                found.append(f"{place} is {row['verdict']}")
+    if "size" in gates:
+        found += [
+            f"{r['metric']} grew from {r['before']:,} to {r['after']:,}"
+            for r in report["sizes"]
+            if r["metric"].endswith(".bytes") and r["after"] > r["before"] * (1 + max_growth)
+        ]
+    return found
+
+
+def print_examples(commit: str, variants: Iterable[str]) -> None:
+    """The fixed and broken test reviews whose probability moved most, as text.
+
+    Raises:
+        InputError: predictions of either side are neither in data/ nor in DVC's cache.
+    """
+    reviews, vocabulary = load_reviews("test"), Vocabulary.load(REVIEWS)
+    for variant in variants:
+        before, after = (mean_prediction(variant, side) for side in (commit, None))
+        labels = reviews.labels == 1
+        right = is_positive(before) == labels, is_positive(after) == labels
+        for kind, chosen in ("Fixed", right[1] & ~right[0]), ("Broken", right[0] & ~right[1]):
+            numbers = np.flatnonzero(chosen)
+            order = np.argsort(-np.abs(after - before)[numbers], kind="stable")
+            for number in numbers[order][:EXAMPLES].tolist():
+                words = vocabulary.decode(reviews.between(number, number + 1).values)
+                label = CLASSES[int(labels[number])]
+                print(
+                    f"\n{kind} by {variant}, review {number}, {label}: "
+                    f"{before[number]:.3f} → {after[number]:.3f}\n{textwrap.shorten(words, 600)}"
+                )
+
+
+def mean_prediction(variant: str, commit: str | None) -> NDArray[np.float64]:
+    """(reviews,): the mean of the seeds' probabilities on test, in a commit or the workspace."""
+    path = PREDICTIONS / variant / "test.npy"
+    where = f"{path} of {commit[:7]}" if commit else str(path)
+    with reading(where, "; run `dvc pull`, or `dvc repro` in that version", (OSError, ValueError)):
+        import dvc.api  # noqa: PLC0415 - takes a second, and only examples need it
+
+        content = dvc.api.read(str(path), rev=commit, mode="rb") if commit else path.read_bytes()
+        return np.asarray(np.load(io.BytesIO(content)).mean(axis=0, dtype=np.float64))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,21 @@
 """Stage compare: summarizes the seeds, and compares each variant with the reference.
 
-reads   params.yaml (compare, variants, train), data/predictions/
+reads   params.yaml (compare, variants, train), data/predictions/, data/reviews/
 writes  metrics/metrics.json     by variant: means over the seeds, the gain over the reference,
-                                 and the verdict on it
+                                 the verdict on it, scores of the seeds' average, size of the model
         metrics/differences.csv  a row per variant and split: the difference, its 95% interval, wins
         metrics/scores.csv       a row per variant and seed
-        metrics/correct/         by variant: what each seed gets right
+        metrics/correct/         by variant: what each seed and their average get right
+        metrics/reviews.npz      of each held-out review: label, words, words no train review has
 """
 
 import shutil
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from workflow.base.errors import InputError, run
+from workflow.base.errors import InputError, run, warn
 from workflow.base.files import (
     CORRECT,
     DIFFERENCES,
@@ -28,12 +30,21 @@ from workflow.base.files import (
     read_json,
     write_json,
 )
+from workflow.base.reviews import load_reviews, split_validation
 from workflow.evaluation.params import CompareParams
-from workflow.evaluation.results import Correct, read_correct, read_scores
+from workflow.evaluation.results import (
+    Correct,
+    describe,
+    read_correct,
+    read_scores,
+    write_descriptions,
+)
 from workflow.evaluation.significance import difference, verdicts
 from workflow.params import load_params
 
 DIFFERENCE_COLUMNS = "variant split mean low high p_value wins seeds verdict".split()
+COUNTS = ("true_positives", "true_negatives", "false_positives", "false_negatives")
+RARE = 0.3  # a smaller share of the test reviews makes accuracy alone misleading
 
 
 def remove_leftovers(variants: list[str]) -> None:
@@ -49,19 +60,47 @@ def remove_leftovers(variants: list[str]) -> None:
 
 
 def summarize(
-    scores: pd.DataFrame, averages: dict[str, float], differences: pd.DataFrame
+    scores: pd.DataFrame, facts: dict[str, PredictionFacts], differences: pd.DataFrame
 ) -> dict[str, dict[str, Any]]:
     """The block of each variant in metrics.json; the validation reviews decide on the verdict."""
     decisive = differences[differences["split"] == "validation"].set_index("variant")
     summary: dict[str, dict[str, Any]] = {}
     for variant, rows in scores.groupby("variant", sort=False):
+        of_variant = facts[str(variant)]
         means = rows[["validation_accuracy", "test_accuracy", "test_loss"]].mean().round(4)
-        average = round(averages[str(variant)], 4)
-        summary[str(variant)] = {**means, "test_accuracy_of_average": average}
+        summary[str(variant)] = {
+            **means,
+            **unbalanced_scores(rows),
+            "average": {name: round(value, 4) for name, value in of_variant.average.items()},
+            "size": of_variant.model_dump(include={"bytes", "columns", "weights"}),
+        }
         if variant in decisive.index:
             gain = decisive.loc[variant]
             summary[str(variant)] |= {"gain": round(gain["mean"], 4), "verdict": gain["verdict"]}
     return summary
+
+
+def unbalanced_scores(scores: pd.DataFrame) -> dict[str, float]:
+    """What tells more than accuracy where one label is rare: F1 of that label and the ROC AUC."""
+    tp, tn, fp, fn = (scores[f"test_{name}"] for name in COUNTS)
+    positive = float(((tp + fn) / (tp + tn + fp + fn)).iloc[0])
+    if min(positive, 1 - positive) >= RARE:
+        return {}
+    hits = tp if positive < RARE else tn
+    f1 = (2 * hits / (2 * hits + fp + fn)).fillna(0).mean()
+    roc_auc = scores["test_roc_auc"].mean()  # NaN if all labels are the same
+    means = {"test_f1_of_rarer_label": f1, "test_roc_auc": roc_auc}
+    return {name: round(float(mean), 4) for name, mean in means.items() if not np.isnan(mean)}
+
+
+def describe_held_out(validation_reviews: int) -> dict[str, pd.DataFrame]:
+    """`describe` of the validation and test reviews; known is a word that a train review has."""
+    test = load_reviews("test")
+    validation, train = split_validation(load_reviews("training"), validation_reviews)
+    splits = (validation, train, test)
+    known = np.zeros(1 + max(int(split.values.max(initial=0)) for split in splits), bool)
+    known[train.values] = True
+    return {"validation": describe(validation, known), "test": describe(test, known)}
 
 
 def compare_all(correct: dict[str, Correct], compare: CompareParams) -> pd.DataFrame:
@@ -103,7 +142,7 @@ def main() -> None:
         read_scores(PREDICTIONS / variant / "scores.csv", [variant], seeds) for variant in variants
     )
     differences = compare_all(correct, params.compare)
-    averages = {v: variant_facts.test_accuracy_of_average for v, variant_facts in facts.items()}
+    held_out = describe_held_out(facts[reference].validation_reviews)
 
     folder = empty_folder(CORRECT)
     for variant, bits in correct.items():
@@ -112,9 +151,15 @@ def main() -> None:
     scores.to_csv(SCORES, index=False)
     data = facts[reference].model_dump(include=set(DataFacts.model_fields))
     data["sha256"] = sha256[:12]
-    write_json(METRICS, {"data": data} | summarize(scores, averages, differences))
+    summary = summarize(scores, facts, differences)
+    write_json(METRICS, {"data": data} | summary)
+    write_descriptions(held_out)
     print(f"accuracy minus that of {reference}, 95% interval, and seeds won:")
     print(differences.drop(columns="p_value").to_string(index=False, float_format="{:+.4f}".format))
+    for variant, values in summary.items():
+        if values["validation_accuracy"] <= facts[variant].larger_class:
+            share = f"{facts[variant].larger_class:.1%}"
+            warn(f"{variant}: no better than always predicting the more frequent label ({share})")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,11 @@ writes  data/predictions/VARIANT/{validation,test}.npy
                                 (seeds, reviews) float32 probabilities of being positive
                                 correct.npz  which of them are right
                                 scores.csv   a row per seed
-                                facts.json   of the data, and the accuracy of the seeds' average
+                                facts.json   of the data, the size of the model, and the scores
+                                             of the seeds' average
 """
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -29,7 +32,7 @@ from workflow.base.files import (
 from workflow.base.labels import is_positive
 from workflow.base.reviews import Reviews, load_vectors, split_validation
 from workflow.evaluation.results import Correct, read_history
-from workflow.evaluation.scores import classification_scores, mean_and_std
+from workflow.evaluation.scores import average_scores, classification_scores, mean_and_std
 from workflow.model import network
 from workflow.model.params import Recipe
 from workflow.params import item_from_argv, load_params
@@ -60,6 +63,10 @@ def read_first_fits(variant: str, shape: tuple[int, int]) -> Probabilities:
         if probabilities.shape != shape or probabilities.dtype != np.float32:
             raise ValueError(f"{probabilities.dtype} {probabilities.shape}, not float32 {shape}")
         return probabilities
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def predict_all(
@@ -107,11 +114,21 @@ def main() -> None:
     for split in HELD_OUT:
         np.save(folder / f"{split}.npy", probabilities[split])
     correct = {split: is_positive(probabilities[split]) == labels[split] for split in HELD_OUT}
-    bits = Correct(facts.sha256, np.array(seeds, np.int64), correct)
+    average = on_test.mean(axis=0)
+    right = is_positive(average) == test.labels
+    bits = Correct(facts.sha256, np.array(seeds, np.int64), correct, right)
     (folder / "correct.npz").write_bytes(bits.to_bytes())
-    average = is_positive(on_test.mean(axis=0)) == test.labels
-    accuracy = {"test_accuracy_of_average": float(average.mean())}
-    write_json(folder / "facts.json", facts.model_dump() | accuracy)
+    positive = float(validation.labels.mean())
+    write_json(
+        folder / "facts.json",
+        facts.model_dump()
+        | {
+            "average": average_scores(test.labels, average),
+            "weights": network.build(recipe, facts.columns, 0, plain=True).count_params(),
+            "bytes": sum(path.stat().st_size for path in files_in(MODELS / variant)),
+            "larger_class": max(positive, 1 - positive),
+        },
+    )
     scores.to_csv(folder / "scores.csv", index=False)
     accuracies = mean_and_std(scores["test_accuracy"])
     print(f"{variant}: {len(seeds)} seeds, test accuracy {accuracies}")

@@ -18,7 +18,7 @@ import shutil
 import numpy as np
 import pandas as pd
 
-from workflow.base.errors import InputError, run
+from workflow.base.errors import InputError, run, warn
 from workflow.base.files import (
     HISTORY,
     MODELS,
@@ -72,6 +72,9 @@ def main() -> None:
     histories.to_csv(HISTORY / f"{name}.csv", index=False, float_format="%.6f")
     kept = histories.query("kept == 1 and split == 'validation'")["accuracy"]
     print(f"{name}: mean validation accuracy {kept.mean():.4f}")
+    positive = data.training.labels[: facts.validation_reviews].mean()
+    if kept.mean() <= max(positive, 1 - positive):
+        warn(f"{name}: no better than always predicting the more frequent label")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """The stage compare: what it sums up, what it holds against the reference, what it refuses."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,9 +12,15 @@ import pytest
 
 from stages import compare
 from tests.conftest import Dvc, call, edit_params, refusal, stages_run
-from workflow.base.files import CORRECT, METRICS, PREDICTIONS, SCORES
+from workflow.base.files import CORRECT, METRICS, PREDICTIONS, SCORES, PredictionFacts
+from workflow.base.reviews import Reviews
 from workflow.evaluation.params import CompareParams
-from workflow.evaluation.results import Correct
+from workflow.evaluation.results import (
+    Correct,
+    describe,
+    read_descriptions,
+    write_descriptions,
+)
 
 SEEDS = np.arange(1, 7)
 
@@ -45,18 +53,51 @@ def test_the_reference_alone_is_compared_with_nothing():
 
 def test_a_summary_is_the_mean_over_the_seeds_and_what_validation_says_of_it():
     names = ["validation_accuracy", "test_accuracy", "test_loss", "train_accuracy"]
-    rows = [{"variant": v, "seed": s} | dict.fromkeys(names, s / 10) for v in "ba" for s in (1, 2)]
+    counts = dict.fromkeys([f"test_{name}" for name in compare.COUNTS], 5)
+    rows = [
+        {"variant": v, "seed": s} | dict.fromkeys(names, s / 10) | counts
+        for v in "ba"
+        for s in (1, 2)
+    ]
     splits = {"validation": (0.01234, "better"), "test": (-0.5, "worse")}
     differences = pd.DataFrame(
         {"variant": "b", "split": split, "mean": mean, "verdict": verdict}
         for split, (mean, verdict) in splits.items()
     )
-    summary = compare.summarize(pd.DataFrame(rows), {"a": 0.7, "b": 0.81234}, differences)
-    means = dict.fromkeys(names[:3], 0.15)
+    facts = {"a": prediction_facts(accuracy=0.7), "b": prediction_facts(accuracy=0.81234)}
+    summary = compare.summarize(pd.DataFrame(rows), facts, differences)
+    values = dict.fromkeys(names[:3], 0.15) | {"size": {"bytes": 99, "columns": 40, "weights": 9}}
     assert list(summary) == ["b", "a"]
-    assert summary["a"] == means | {"test_accuracy_of_average": 0.7}
+    assert summary["a"] == values | {"average": {"accuracy": 0.7}}
     gain = {"gain": 0.0123, "verdict": "better"}
-    assert summary["b"] == means | {"test_accuracy_of_average": 0.8123} | gain
+    assert summary["b"] == values | {"average": {"accuracy": 0.8123}} | gain
+
+
+def prediction_facts(**average: float) -> PredictionFacts:
+    values: dict[str, Any] = {"source": "keras", "sha256": "0", "vocabulary": 60, "weighted": False}
+    values |= {"train_reviews": 9, "validation_reviews": 6, "test_reviews": 5, "columns": 40}
+    values |= {"average": average, "weights": 9, "bytes": 99, "larger_class": 0.5}
+    return PredictionFacts(**values)
+
+
+@pytest.mark.parametrize(
+    ("counts", "f1"),
+    [
+        ((10, 60, 20, 10), 2 * 10 / (2 * 10 + 30)),  # 20% are positive
+        ((60, 10, 10, 20), 2 * 10 / (2 * 10 + 30)),  # 20% are negative
+        ((30, 40, 15, 15), None),  # 45% are positive
+        ((0, 80, 0, 20), 0.0),
+        ((0, 100, 0, 0), 0.0),  # none is positive, none is found
+    ],
+    ids=str,
+)
+def test_where_a_label_is_rare_its_f1_and_the_roc_auc_are_metrics(
+    counts: tuple[int, ...], f1: float | None
+):
+    row = {f"test_{name}": n for name, n in zip(compare.COUNTS, counts, strict=True)}
+    scores = compare.unbalanced_scores(pd.DataFrame([row | {"test_roc_auc": 0.75}] * 2))
+    expected = {} if f1 is None else {"test_f1_of_rarer_label": round(f1, 4), "test_roc_auc": 0.75}
+    assert scores == expected
 
 
 # --- in a repository with results -----------------------------------------------------------------
@@ -87,13 +128,51 @@ def test_bits_survive_being_written():
         random = np.random.default_rng(seeds)
         reviews = {"validation": 3, "test": 11}
         by_split = {split: random.random((seeds, n)) < 0.5 for split, n in reviews.items()}
-        whole = Correct("abc", np.arange(seeds), by_split)
+        whole = Correct("abc", np.arange(seeds), by_split, random.random(11) < 0.5)
         again = Correct.from_bytes(whole.to_bytes())
         assert again.sha256 == "abc"
         assert again.seeds.tolist() == list(range(seeds))
         for split, bits in by_split.items():
             np.testing.assert_array_equal(again.by_split[split], bits)
+        np.testing.assert_array_equal(again.average, whole.average)
         assert again.to_bytes() == whole.to_bytes()
+
+
+def test_held_out_reviews_are_described_by_label_length_and_unknown_words(tmp_path: Path):
+    words = np.array([1, 4, 4, 2], np.uint32)
+    reviews = Reviews(words, np.array([0, 3, 3, 4]), np.array([1, 0, 1], np.uint8))
+    known = np.array([False, True, True, False, False])
+    table = describe(reviews, known)
+    assert table.to_numpy().tolist() == [[1, 3, 2], [0, 0, 0], [1, 1, 0]]
+    write_descriptions({"validation": table, "test": table[:1]}, tmp_path / "reviews.npz")
+    again = read_descriptions(tmp_path / "reviews.npz")
+    pd.testing.assert_frame_equal(again["validation"], table)
+    pd.testing.assert_frame_equal(again["test"], table[:1])
+
+
+def test_known_are_the_words_of_the_train_split(here: Path):
+    """Not those of the validation reviews, which are stored before it."""
+    offsets = np.load("data/reviews/training_offsets.npy")
+    values = np.load("data/reviews/training_values.npy")
+    first, last = int(offsets[1]), int(offsets[-2])
+    values[:first], values[last:] = 1, 2
+    values[first:last] = 3
+    np.save("data/reviews/training_values.npy", values)
+    table = compare.describe_held_out(validation_reviews=1)["validation"]
+    assert table["unknown"].tolist() == table["words"].tolist() == [first]
+
+
+def test_a_variant_that_is_no_better_than_the_more_frequent_label_is_named(
+    here: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = PREDICTIONS / "candidate/facts.json"
+    facts = json.loads(path.read_text())
+    path.unlink()
+    path.write_text(json.dumps(facts | {"larger_class": 1.0}))
+    call("stages.compare")
+    warned = capsys.readouterr().err
+    assert "candidate: no better than always predicting the more frequent label (100" in warned
+    assert "single" not in warned
 
 
 def test_results_of_a_removed_variant_do_no_harm(copy: Path, dvc: Dvc):

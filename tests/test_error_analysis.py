@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from workflow.base.files import PredictionFacts
@@ -15,7 +14,7 @@ SEEDS, REVIEWS, WORDS = 3, 400, 60
 FACTS: dict[str, Any] = {"sha256": "ab" * 32, "vocabulary": WORDS, "test_reviews": REVIEWS}
 FACTS |= {"source": "keras"}
 MORE: dict[str, Any] = {"train_reviews": 9, "validation_reviews": 6, "columns": 40}
-MORE |= {"weighted": False, "test_accuracy_of_average": 0.9}
+MORE |= {"weighted": False, "average": {}, "weights": 9, "bytes": 99, "larger_class": 0.5}
 
 
 def made_up(seed: int) -> tuple[Any, Any]:
@@ -30,17 +29,6 @@ def made_up(seed: int) -> tuple[Any, Any]:
 def predictions(labels: Any, by_seed: Any) -> Predictions:
     facts = PredictionFacts.model_validate(FACTS | MORE)
     return Predictions(facts, np.array(by_seed, np.float32), np.array(labels) == 1)
-
-
-def test_calibration_compares_predicted_and_observed_in_ten_bins():
-    labels = np.array([True, True, False, False, True])
-    probabilities = np.array([0.95, 0.91, 0.97, 0.1, 0.3])
-    table = error_analysis.calibration(labels, probabilities)
-    assert table["reviews"].tolist() == [1, 1, 3]
-    assert table["predicted"].tolist() == pytest.approx([0.1, 0.3, 2.83 / 3])
-    assert table["observed"].tolist() == pytest.approx([0, 1, 2 / 3])
-    ece = error_analysis.scores(labels, probabilities)["ece"]
-    assert ece == pytest.approx((0.1 + 0.7 + (2.83 - 2)) / 5)
 
 
 def test_the_roc_curve_is_drawn_with_few_points_and_nearly_its_whole_area():
@@ -75,14 +63,6 @@ def test_the_errors_of_each_group_are_those_of_the_mean():
         ("agreement", "1 of 3 seeds", 1, 0),
     ]
     assert of_variant.wrong_in_every_seed().tolist() == [4]
-
-
-def test_the_intervals_are_those_of_wilson():
-    rates = error_analysis.with_intervals(pd.DataFrame({"reviews": [10, 5], "wrong": [0, 5]}))
-    z2 = 1.959964**2  # with no error of n, Wilson's interval is [0, z² / (n + z²)]
-    assert rates[["low", "rate", "high"]].to_numpy() == pytest.approx(
-        np.array([[0, 0, z2 / (10 + z2)], [5 / (5 + z2), 1, 1]]), abs=1e-6
-    )
 
 
 def test_groups_are_about_as_large_and_named_by_what_is_in_them():

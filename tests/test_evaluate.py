@@ -15,7 +15,12 @@ from workflow.base.errors import InputError
 from workflow.base.files import features_folder, write_json
 from workflow.base.reviews import Reviews, load_vectors, save_reviews
 from workflow.evaluation.results import read_correct
-from workflow.evaluation.scores import classification_scores, mean_and_std
+from workflow.evaluation.scores import (
+    average_scores,
+    calibration,
+    classification_scores,
+    mean_and_std,
+)
 
 
 def test_scores_of_a_small_example():
@@ -36,6 +41,27 @@ def test_scores_of_a_small_example():
             "true_positives": 1,
         }
     )
+
+
+def test_calibration_compares_predicted_and_observed_in_ten_bins():
+    labels = np.array([True, True, False, False, True])
+    probabilities = np.array([0.95, 0.91, 0.97, 0.1, 0.3])
+    table = calibration(labels, probabilities)
+    assert table["reviews"].tolist() == [1, 1, 3]
+    assert table["predicted"].tolist() == pytest.approx([0.1, 0.3, 2.83 / 3])
+    assert table["observed"].tolist() == pytest.approx([0, 1, 2 / 3])
+
+
+def test_the_average_has_the_interval_of_wilson_and_its_calibration():
+    """Without an error the interval is [n / (n + z²), 1]."""
+    labels = np.array([True, True, False, False, True])
+    scores = average_scores(labels, np.array([0.95, 0.91, 0.97, 0.1, 0.3]))
+    assert scores["accuracy"] == 0.6
+    assert scores["calibration_error"] == pytest.approx((0.1 + 0.7 + (2.83 - 2)) / 5)
+    assert scores["brier"] == pytest.approx((0.05**2 + 0.09**2 + 0.97**2 + 0.1**2 + 0.7**2) / 5)
+    perfect = average_scores(labels, labels * 0.8 + 0.1)
+    assert perfect["low"] == pytest.approx(5 / (5 + 1.959964**2))
+    assert perfect["high"] == perfect["accuracy"] == 1
 
 
 @pytest.mark.filterwarnings("error")
@@ -99,7 +125,17 @@ def test_the_bits_the_scores_and_the_probabilities_agree(repository: Path):
         assert (counts.sum(axis=1) == 40).all()
         mean = np.load(folder / "test.npy").mean(axis=0)
         facts = json.loads((folder / "facts.json").read_text())
-        assert facts["test_accuracy_of_average"] == ((mean > 0.5) == labels).mean()
+        np.testing.assert_array_equal(correct.average, (mean > 0.5) == labels)
+        assert facts["average"]["accuracy"] == correct.average.mean()
+
+
+def test_the_size_of_a_model_is_that_of_its_files(repository: Path):
+    """50 columns for 4 hidden units and an output, each with a bias."""
+    facts = json.loads((repository / "data/predictions/single/facts.json").read_text())
+    files = [path for path in (repository / "models/single").rglob("*") if path.is_file()]
+    assert facts["bytes"] == sum(path.stat().st_size for path in files)
+    network = keras.models.load_model(repository / "models/single/seed-1.keras")
+    assert facts["weights"] == sum(weight.size for weight in network.get_weights())
 
 
 def test_each_seed_is_scored_with_its_own_network(repository: Path, tmp_path: Path):

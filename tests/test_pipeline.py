@@ -32,7 +32,7 @@ def test_nothing_runs_a_second_time(dvc: Dvc):
 def test_results_are_what_is_documented(repository: Path):
     metrics = json.loads((repository / "metrics/metrics.json").read_text())
     assert list(metrics) == ["candidate", "data", "single"]
-    means = ["test_accuracy", "test_accuracy_of_average", "test_loss", "validation_accuracy"]
+    means = ["average", "size", "test_accuracy", "test_loss", "validation_accuracy"]
     assert list(metrics["single"]) == means
     assert list(metrics["candidate"]) == sorted([*means, "gain", "verdict"])
     assert metrics["candidate"]["verdict"] in ("better", "worse", "trivial", "same", "~")

@@ -21,8 +21,16 @@ from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
 from tests.conftest import PROJECT, Experiment, call, command, commit, edit_params, refusal
-from workflow.base.files import CORRECT, FIGURES, HELD_OUT, METRICS, SCORES, write_json
-from workflow.evaluation.results import Correct
+from workflow.base.files import (
+    CORRECT,
+    FIGURES,
+    HELD_OUT,
+    HELD_OUT_REVIEWS,
+    METRICS,
+    SCORES,
+    write_json,
+)
+from workflow.evaluation.results import Correct, write_descriptions
 from workflow.evaluation.significance import Difference
 
 SEEDS = (1, 2, 3, 4, 5, 6)
@@ -50,17 +58,24 @@ def bits_of(folder: Path, variant: str) -> Bits:
     return Correct.from_bytes((folder / CORRECT / f"{variant}.npz").read_bytes()).by_split
 
 
-def write_bits(folder: Path, variant: str, bits: Bits, seeds: tuple[int, ...] = SEEDS) -> None:
+def write_bits(
+    folder: Path,
+    variant: str,
+    bits: Bits,
+    seeds: tuple[int, ...] = SEEDS,
+    average: NDArray[np.bool_] | None = None,
+) -> None:
     """What compare writes for a variant that gets these reviews right."""
+    average = np.ones(TEST, bool) if average is None else average
     random = np.random.default_rng([*variant.encode(), *seeds])
     (folder / CORRECT).mkdir(parents=True, exist_ok=True)
-    content = Correct("0123456789ab" * 5, np.array(seeds, np.int64), bits).to_bytes()
-    (folder / CORRECT / f"{variant}.npz").write_bytes(content)
+    content = Correct("0123456789ab" * 5, np.array(seeds, np.int64), bits, average)
+    (folder / CORRECT / f"{variant}.npz").write_bytes(content.to_bytes())
     counts = [f"test_{a}_{b}" for a in ("true", "false") for b in ("positives", "negatives")]
     rows = [
         {"variant": variant, "seed": seed, "best_epoch": 2, "train_accuracy": 0.9 + seed / 1000}
         | {f"{split}_accuracy": bits[split][row].mean() for split in HELD_OUT}
-        | {"test_loss": 0.4 + random.random() / 100}
+        | {"test_loss": 0.4 + random.random() / 100, "test_brier": 0.1}
         | dict.fromkeys(counts, TEST // 4)
         for row, seed in enumerate(seeds)
     ]
@@ -146,9 +161,7 @@ def test_worse_is_called_and_fails_on_request(project: Path, page: Callable[...,
     assert "**On validation: candidate worse.**" in shown
     assert "| `candidate` | test       |" in shown
     assert "`single`" not in shown
-    with pytest.raises(SystemExit) as ended:
-        page("main", "--fail-on", "worse")
-    assert ended.value.code == 1
+    assert refusal("commands.review", "main", "--fail-on", "worse") == "error: candidate is worse"
 
 
 def test_validation_decides_and_the_test_reviews_do_not(project: Path, review: Review):
@@ -329,11 +342,128 @@ def test_stages_of_the_user_may_lack_deps_or_have_other_keys(project: Path, revi
     assert review("HEAD")["code"] == {"mine.py": ["grid"], "own/run.py": ["elsewhere"]}
 
 
-def test_variants_on_one_side_only_are_named(project: Path, review: Review):
-    write_variant(project, "copy", 0.85)
+def test_a_new_variant_is_compared_with_the_reference_and_the_candidate(
+    project: Path, review: Review, page: Callable[..., str]
+):
+    write_variant(project, "mine", 0.99)
     report = review()
-    assert (report["only_before"], report["only_after"]) == ([], ["copy"])
-    assert report["accuracy"] == []
+    assert (report["only_before"], report["only_after"], report["accuracy"]) == ([], ["mine"], [])
+    rows = {(row["other"], row["split"]): row for row in report["new"]}
+    assert list(rows) == [(o, s) for s in HELD_OUT for o in ("single", "candidate")]
+    row = rows["candidate", "test"]
+    sides = [bits_of(project, variant)["test"].mean() for variant in ("candidate", "mine")]
+    assert [row["before"], row["after"]] == sides
+    assert row["mean"] == pytest.approx(sides[1] - sides[0])
+    assert row["verdict"] == "better"
+    shown = page()
+    assert "**No accuracy changed. New: mine.**" in shown
+    assert re.search(r"\| `mine` +\| `single` +\| validation \|.* better +\|", shown)
+
+
+def test_a_variant_that_is_gone_is_named(project: Path, page: Callable[..., str]):
+    scores = pd.read_csv(project / SCORES)
+    scores[scores["variant"] != "single"].to_csv(project / SCORES, index=False)
+    assert re.search(r"Only in main \(\w{7}\): `single`.", page())
+
+
+# --- for whom -------------------------------------------------------------------------------------
+
+
+def test_fixed_and_broken_are_counted_in_what_predict_answers(
+    project: Path, review: Review, page: Callable[..., str]
+):
+    """The average of the base is right in 400 of 500; then it loses 10 of these and gains 30."""
+    right = np.arange(TEST) < 400
+    write_bits(project, "candidate", bits_of(project, "candidate"), average=right)
+    git(project, "commit", "--all", "--quiet", "--message", "An average")
+    after = bits_of(project, "candidate")
+    after["test"] = np.ones((6, TEST), bool)
+    after["test"][:2, :7] = False  # the majority of seeds 1 to 3, though not of 4 to 6, is wrong
+    write_bits(
+        project, "candidate", after, average=(np.arange(TEST) >= 10) & (np.arange(TEST) < 430)
+    )
+    (row,) = review("HEAD")["answers"]
+    assert (row["fixed"], row["broken"], row["between_halves"]) == (30, 10, 7)
+    assert (row["before"], row["after"]) == (0.8, 0.84)
+    assert row["mean"] == pytest.approx(0.04)
+    deviation = np.sqrt((40 - 500 * 0.04**2) / 499 / 500)  # of 40 differences of 1 in 500
+    assert row["high"] - row["mean"] == pytest.approx(1.9647 * deviation, rel=1e-3)
+    assert re.search(r"`candidate` +\| 0.8000 .*\| 30 +\| 10 +\| 7 +\|", page("HEAD"))
+
+
+def test_only_slices_that_are_shown_to_change_are_listed(
+    project: Path, review: Review, page: Callable[..., str]
+):
+    """Of 300 validation reviews, the 60 longest are classified worse than before."""
+    words = np.arange(VALIDATION, dtype=np.uint32)
+    write_held_out(project, words)
+    before = bits_of(project, "candidate")
+    after = {split: bits.copy() for split, bits in before.items()}
+    after["validation"][:, 240:] &= np.random.default_rng(1).random((6, 60)) < 0.5
+    write_bits(project, "candidate", after)
+    report = review()
+    rows = {row["slice"]: row for row in report["slices"]}
+    assert set(rows) == {"label: negative", "label: positive", "words: 240 to 299"} | {
+        "unknown words: 0.0%"
+    }
+    row = rows["words: 240 to 299"]
+    assert row["before"] == before["validation"][:, 240:].mean()
+    assert row["after"] == after["validation"][:, 240:].mean()
+    assert row["verdict"] == "worse"
+    assert re.search(r"\| `candidate` +\| words: 240 to 299 +\|.* worse +\|", page())
+    assert "words: 180" not in page()
+    assert "candidate words: 240 to 299 is worse" in refusal(
+        "commands.review", "--fail-on", "slice"
+    )
+
+
+def write_held_out(project: Path, words: Any) -> None:
+    """Every second validation review is positive; no word is unknown."""
+    validation = pd.DataFrame({"label": words % 2, "words": words, "unknown": 0 * words})
+    test = pd.DataFrame(np.zeros((TEST, 3), np.uint32), columns=[*validation])
+    write_descriptions({"validation": validation, "test": test}, project / HELD_OUT_REVIEWS)
+
+
+def test_the_cost_of_a_model_is_shown_and_may_be_limited(
+    project: Path, review: Review, page: Callable[..., str]
+):
+    def write_size(**size: int) -> None:
+        write_json(project / METRICS, {"data": DATA, "candidate": {"size": size}})
+
+    write_size(bytes=1000, columns=60, weights=480)
+    git(project, "commit", "--all", "--quiet", "--message", "Sizes")
+    write_size(bytes=1200, columns=60, weights=500)
+    assert review("HEAD")["sizes"] == [
+        {"metric": "candidate.bytes", "before": 1000, "after": 1200},
+        {"metric": "candidate.weights", "before": 480, "after": 500},
+    ]
+    assert re.search(r"`candidate.bytes` +\| 1,000 +\| 1,200 ", page("HEAD"))
+    grown = "error: candidate.bytes grew from 1,000 to 1,200"
+    assert refusal("commands.review", "HEAD", "--fail-on", "worse", "size") == grown
+    call("commands.review", "HEAD", "--fail-on", "size", "--max-growth", "0.2")
+
+
+@pytest.mark.parametrize(("gate", "metric"), [("loss", "test_loss"), ("brier", "test_brier")])
+def test_a_loss_or_a_brier_score_that_rises_fails_on_request(project: Path, gate: str, metric: str):
+    set_metric(project, metric, [0.1, 0.11, 0.12, 0.11, 0.1, 0.12])
+    git(project, "commit", "--all", "--quiet", "--message", "Scores")
+    set_metric(project, metric, [0.3, 0.31, 0.32, 0.33, 0.34, 0.35])
+    rises = refusal("commands.review", "HEAD", "--fail-on", gate)
+    assert rises == f"error: candidate.{metric} is higher"
+    set_metric(project, metric, [0.01, 0.02, 0.01, 0.02, 0.01, 0.02])
+    call("commands.review", "HEAD", "--fail-on", gate)
+
+
+def test_on_a_terminal_the_page_is_named_instead_of_pictures(
+    project: Path, page: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+):
+    (project / FIGURES / "learning_curves_candidate.png").write_bytes(b"\x89PNG other")
+    assert "| ![](before/learning_curves_candidate.png) |" in page()
+    monkeypatch.setattr("commands.review.is_terminal", lambda: True)
+    shown = page()
+    assert "1 picture changed: see review/report.md." in shown
+    assert "![]" not in shown
+    assert "![](before/" in (project / "review/report.md").read_text()
 
 
 def flip(project: Path, variant: str) -> None:
@@ -423,9 +553,8 @@ def test_other_data_give_no_verdict(project: Path, page: Callable[..., str]):
     write_variant(project, "candidate", 0.7)
     write_json(project / METRICS, {"data": DATA | {"sha256": "ffff", "source": "bundled"}})
     shown = page("main", "--fail-on", "worse")
-    assert "**The data are not the same: no verdict.**" in shown
-    assert re.search(r"\| source +\| keras +\| bundled", shown)
-    assert "## Accuracy" not in shown
+    facts = "source keras → bundled, sha256 0123456789ab → ffff"
+    assert shown.splitlines()[2:] == [f"**The data are not the same: no verdict. {facts}.**"]
 
 
 def test_another_share_of_reviews_to_validate_on_gives_no_verdict(

@@ -18,7 +18,7 @@ from stages import train
 from tests.conftest import PROJECT
 from workflow.base.errors import InputError
 from workflow.base.reviews import Reviews
-from workflow.model import network, sparse, training
+from workflow.model import network, reproducible, sparse, training
 from workflow.model.params import Layer, Recipe
 from workflow.model.training import TrainingData
 from workflow.params import load_params
@@ -127,6 +127,20 @@ def test_loss_and_gradients_are_those_of_a_dense_layer(changes: dict[str, float]
         results.append([loss, outputs, *tape.gradient(loss, weights)])
     for ours, keras_models in zip(*results, strict=True):
         np.testing.assert_allclose(ours, keras_models, rtol=1e-5, atol=1e-7)
+
+
+def test_the_crossentropy_is_that_of_keras_where_the_sigmoid_saturates_too():
+    logits = tf.constant([[-60.0], [-1.0], [0.0], [2.0], [60.0], [60.0]])
+    labels = tf.constant([[1.0], [0.0], [1.0], [1.0], [0.0], [1.0]])
+    results = []
+    for loss in (reproducible.binary_crossentropy, keras.losses.binary_crossentropy):
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            losses = loss(labels, keras.activations.sigmoid(logits))
+        results.append((losses, tape.gradient(losses, logits)))
+    for ours, keras_values in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, keras_values, rtol=1e-6)
+    assert results[0][0][0] == pytest.approx(60)
 
 
 @pytest.mark.parametrize("layers", [[], [Layer()], [Layer(kernel_l1=0.0), Layer()]], ids=len)

@@ -20,10 +20,11 @@ REVIEWS = Path("data/reviews")  # written by download
 MODELS = Path("models")  # one folder per variant, written by train
 HISTORY = Path("plots/history")  # one CSV per variant, written by train
 PREDICTIONS = Path("data/predictions")  # one folder per variant, written by evaluate
-METRICS = Path("metrics/metrics.json")  # these four are written by compare
+METRICS = Path("metrics/metrics.json")  # these five are written by compare
 DIFFERENCES = Path("metrics/differences.csv")
 SCORES = Path("metrics/scores.csv")
 CORRECT = Path("metrics/correct")
+HELD_OUT_REVIEWS = Path("metrics/reviews.npz")
 FIGURES = Path("plots/figures")  # written by curves and plot
 NOTEBOOK_VALUES = Path("docs/notebook_values.csv")  # written by hand
 
@@ -68,7 +69,10 @@ class FeatureFacts(DataFacts):
 class PredictionFacts(FeatureFacts):
     """facts.json in data/predictions/VARIANT."""
 
-    test_accuracy_of_average: float  # of the seeds' probabilities
+    average: dict[str, float]  # scores of the seeds' mean probability on the test reviews
+    weights: int  # of one network
+    bytes: int  # of the folder of the model
+    larger_class: float  # share of the validation reviews that have the more frequent label
 
 
 def features_folder(name: str) -> Path:

@@ -14,6 +14,7 @@ from workflow.base.errors import reading
 from workflow.base.files import (
     DIFFERENCES,
     HELD_OUT,
+    HELD_OUT_REVIEWS,
     HISTORY,
     METRICS,
     RERUN_HINT,
@@ -21,8 +22,10 @@ from workflow.base.files import (
     read_csv,
     read_json,
 )
+from workflow.base.reviews import Reviews
 
 SIGNS = ("positives", "negatives")
+DESCRIPTION = ("label", "words", "unknown")  # columns
 
 
 class Correct(NamedTuple):
@@ -32,11 +35,14 @@ class Correct(NamedTuple):
         sha256: of the reviews, as in facts.json.
         seeds: (S,) int64.
         by_split: of validation and test, (S, reviews) bool.
+        average: what the mean of the seeds' probabilities gets right in test, (reviews,) bool;
+            empty in results of earlier versions of the project.
     """
 
     sha256: str
     seeds: NDArray[np.int64]
     by_split: dict[str, NDArray[np.bool_]]
+    average: NDArray[np.bool_] = np.empty(0, bool)
 
     def to_bytes(self) -> bytes:
         """The content of a .npz file; the same bits give the same bytes.
@@ -49,6 +55,7 @@ class Correct(NamedTuple):
             arrays[f"{split}_reviews"] = np.array(bits.shape[1], np.int64)
         for split, bits in self.by_split.items():
             arrays[split] = np.packbits(bits, axis=0)
+        arrays["average"] = np.packbits(self.average)
         file = io.BytesIO()
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type] # no name is allow_pickle
         return file.getvalue()
@@ -67,7 +74,11 @@ class Correct(NamedTuple):
                     raise ValueError(f"the {split} bits are damaged")
                 bits = np.unpackbits(packed, axis=0, count=len(seeds))
                 by_split[split] = bits.astype(bool)
-            return cls(str(arrays["sha256"]), seeds, by_split)
+            average = np.empty(0, bool)
+            if "average" in arrays:
+                reviews = by_split["test"].shape[1]
+                average = np.unpackbits(arrays["average"], count=reviews).astype(bool)
+            return cls(str(arrays["sha256"]), seeds, by_split, average)
 
 
 def read_correct(path: Path) -> Correct:
@@ -96,6 +107,37 @@ def read_scores(
         if [*zip(scores["variant"], scores["seed"], strict=True)] != [*expected]:
             raise ValueError("its rows are not those of the variants and seeds in params.yaml")
     return scores
+
+
+def describe(reviews: Reviews, known: NDArray[np.bool_]) -> pd.DataFrame:
+    """A row per review: its label, its number of words, and how many of them are not `known`."""
+    unknown = np.concatenate([[0], np.cumsum(~known[reviews.values])])
+    return pd.DataFrame(
+        {
+            "label": reviews.labels,
+            "words": np.diff(reviews.offsets).astype(np.uint32),
+            "unknown": np.diff(unknown[reviews.offsets]).astype(np.uint32),
+        }
+    )
+
+
+def write_descriptions(tables: dict[str, pd.DataFrame], path: Path = HELD_OUT_REVIEWS) -> None:
+    """Write what `describe` returns, by split; the same tables give the same bytes."""
+    arrays = {
+        f"{split}_{name}": tables[split][name].to_numpy()
+        for split in tables
+        for name in tables[split]
+    }
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type] # no name is allow_pickle
+
+
+def read_descriptions(path: Path = HELD_OUT_REVIEWS) -> dict[str, pd.DataFrame]:
+    """What `write_descriptions` wrote; InputError if it is missing or damaged."""
+    with reading(path, RERUN_HINT), np.load(path, allow_pickle=False) as arrays:
+        return {
+            split: pd.DataFrame({name: arrays[f"{split}_{name}"] for name in DESCRIPTION})
+            for split in HELD_OUT
+        }
 
 
 def read_facts(path: Path = METRICS) -> DataFacts:

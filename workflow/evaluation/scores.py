@@ -3,10 +3,16 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 from sklearn import metrics
+from sklearn.calibration import calibration_curve
 
 from workflow.base.labels import is_positive
+from workflow.evaluation.significance import LEVEL
+
+BINS = 10  # of the reliability diagram, equally wide
 
 
 def classification_scores(labels: NDArray[Any], probabilities: NDArray[Any]) -> dict[str, float]:
@@ -32,6 +38,44 @@ def classification_scores(labels: NDArray[Any], probabilities: NDArray[Any]) -> 
         "false_positives": fp,
         "false_negatives": fn,
         "true_positives": tp,
+    }
+
+
+def calibration(labels: NDArray[Any], probabilities: NDArray[Any]) -> pd.DataFrame:
+    """Per bin with reviews: their number, mean predicted probability, observed share positive."""
+    observed, predicted = calibration_curve(labels, probabilities, n_bins=BINS)
+    table = pd.DataFrame({"predicted": predicted, "observed": observed})
+    bins = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], probabilities)  # the same ones
+    return table.assign(reviews=np.unique(bins, return_counts=True)[1])
+
+
+def calibration_error(labels: NDArray[Any], probabilities: NDArray[Any]) -> float:
+    """The expected calibration error: the mean gap of `calibration`, weighted by reviews."""
+    bins = calibration(labels, probabilities)
+    gaps = (bins["predicted"] - bins["observed"]).abs()
+    return float(np.average(gaps, weights=bins["reviews"]))
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """The 95% interval of a share (Wilson, Journal of the American Statistical Association 22)."""
+    interval = stats.binomtest(successes, trials).proportion_ci(1 - LEVEL, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def average_scores(labels: NDArray[Any], probabilities: NDArray[Any]) -> dict[str, float]:
+    """Accuracy with its 95% interval, Brier score and calibration error of one prediction, (n,).
+
+    The interval is over reviews alone: it is about these networks, not about others that the
+    recipe would give with other seeds.
+    """
+    right = is_positive(probabilities) == labels
+    low, high = wilson_interval(int(right.sum()), len(labels))
+    return {
+        "accuracy": float(right.mean()),
+        "low": low,
+        "high": high,
+        "brier": float(metrics.brier_score_loss(labels, probabilities, pos_label=1)),
+        "calibration_error": calibration_error(labels, probabilities),
     }
 
 

@@ -40,13 +40,19 @@ class ReproducibleDense(keras.layers.Dense):  # type: ignore[misc]
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
-def log(x: Any) -> Any:
-    """The logarithm; its gradient divides, where TensorFlow multiplies by a reciprocal."""
-    return tf.math.log(x), lambda upstream: upstream / x
+def sigmoid_crossentropy(labels: Any, logits: Any) -> Any:
+    """TensorFlow's function, whose own gradient multiplies by a reciprocal."""
+
+    def gradient(upstream: Any) -> tuple[None, Any]:
+        return None, upstream * (tf.sigmoid(logits) - labels)
+
+    return tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits), gradient
 
 
 def binary_crossentropy(labels: Any, outputs: Any) -> Any:
-    """Keras's loss of this name, (n,), of (n, 1) labels and probabilities."""
-    smallest = keras.config.epsilon()
-    outputs = tf.clip_by_value(outputs, smallest, 1 - smallest)
-    return -tf.reduce_mean(labels * log(outputs) + (1 - labels) * log(1 - outputs), axis=-1)
+    """Keras's loss of this name, (n,), of (n, 1) labels and the outputs of a sigmoid layer.
+
+    Like Keras's, it starts from what the sigmoid was applied to, so that no output saturates.
+    """
+    logits = outputs._keras_logits  # noqa: SLF001 - where Keras's loss finds them, too
+    return tf.reduce_mean(sigmoid_crossentropy(labels, logits), axis=-1)

@@ -2,24 +2,31 @@
 
 import math
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
+from pydantic import ValidationError
 from tabulate import tabulate
 
-from workflow.base.files import HELD_OUT
+from workflow.base.files import CANDIDATE, HELD_OUT
 from workflow.evaluation.significance import (
     CANNOT_TELL,
+    LEVEL,
     MIN_SEEDS,
     Difference,
     best_by_chance,
     detectable,
     difference,
+    difference_of_means,
+    holm,
+    too_few,
     verdicts,
 )
+from workflow.model.params import Recipe
 from workflow.report.revisions import PIPELINE, Results, git, read_stages
 
 PREDICTION_STAGES = {"download", "vectorize", "train", "evaluate", "all"}
@@ -59,10 +66,7 @@ def changes(base: Results, ours: Results, same_inputs: Collection[str]) -> Chang
             notes.append(f"The {split} reviews are not the same on both sides: no verdict.")
             continue
         for variant in [v for v in ours.variants if v in base.variants]:
-            sides = [side.correct[variant] for side in (base, ours)]
-            before, after = (side.by_split[split] for side in sides)
-            if seeds:
-                before, after = (side.by_split[split][np.isin(side.seeds, seeds)] for side in sides)
+            before, after = paired_bits(base, ours, variant, split, seeds)
             if not np.array_equal(before, after):
                 d = difference(after, before, paired=bool(seeds))
                 changed[variant] = Change(float(before.mean()), float(after.mean()), d)
@@ -75,6 +79,18 @@ def changes(base: Results, ours: Results, same_inputs: Collection[str]) -> Chang
             for changed in by_split.values():
                 changed.pop(variant, None)
     return Changes(by_split, rounded, notes)
+
+
+def paired_bits(
+    base: Results, ours: Results, variant: str, split: str, seeds: list[int]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """What both sides get right, (seeds, reviews): of these seeds, or of all if there are none."""
+    sides = [side.correct[variant] for side in (base, ours)]
+    before, after = (
+        side.by_split[split][np.isin(side.seeds, seeds)] if seeds else side.by_split[split]
+        for side in sides
+    )
+    return before, after
 
 
 def shared_seeds(base: Results, ours: Results) -> tuple[list[int], list[str]]:
@@ -111,6 +127,89 @@ def compare_sides(
         "detectable": detectable(decisive, tried * len(decisive)),
         "best_by_chance": best_by_chance(decisive, tried),
     }
+
+
+def new_variants(ours: Results, added: list[str], min_effect: float) -> list[dict[str, Any]]:
+    """How variants that the base has not compare with the reference and the candidate here."""
+    reference = str(ours.params.get("compare.reference"))
+    others = [v for v in dict.fromkeys([reference, CANDIDATE]) if v in ours.variants]
+    rows = []
+    for split in HELD_OUT:
+        bits = {variant: ours.correct[variant].by_split[split] for variant in ours.variants}
+        found = {
+            (variant, other): Change(
+                float(bits[other].mean()),
+                float(bits[variant].mean()),
+                difference(bits[variant], bits[other]),
+            )
+            for variant in added
+            for other in others
+            if variant != other
+        }
+        words = verdicts({key: change.difference for key, change in found.items()}, min_effect)
+        rows += [
+            {"variant": key[0], "other": key[1], "split": split, "verdict": words[key]}
+            | change.row(min_effect)
+            for key, change in found.items()
+        ]
+    return rows
+
+
+def changed_metrics(
+    base: Results, ours: Results, variants: Iterable[str], tried: int = 1
+) -> list[dict[str, Any]]:
+    """The means over seeds that changed, other than accuracies on held-out reviews.
+
+    The reviews play no part here: the interval is Student's t over the seeds. Losses of another
+    kind or with other penalties are not compared.
+    """
+    rows: list[dict[str, Any]] = []
+    seeds, _ = shared_seeds(base, ours)
+    for variant in variants:
+        names = ["train_accuracy", "test_loss", "test_brier", "best_epoch"]
+        if loss(base.recipe(variant)) != loss(ours.recipe(variant)):
+            names.remove("test_loss")
+        for name in names:
+            if not {name} <= {*base.scores.columns} & {*ours.scores.columns}:
+                continue
+            before, after = (side.metric(variant, name) for side in (base, ours))
+            if seeds:
+                before, after = before[seeds], after[seeds]
+            if before.equals(after):
+                continue
+            d = difference_of_means(after.to_numpy(), before.to_numpy(), paired=bool(seeds))
+            sides = {"before": before.mean(), "after": after.mean()}
+            known = {key: getattr(d, key) for key in ("low", "high", "p_value", "seeds")}
+            rows.append({"metric": f"{variant}.{name}"} | sides | known)
+    for row, p in zip(rows, holm([tried * row["p_value"] for row in rows]), strict=True):
+        higher = "higher" if row["after"] > row["before"] else "lower"
+        row["verdict"] = higher if p < LEVEL else CANNOT_TELL
+        if row["seeds"] < MIN_SEEDS:
+            row["verdict"] = too_few(row["seeds"])
+    return rows
+
+
+def loss(values: dict[str, Any]) -> object:
+    """What the loss of a network is made of: its kind and penalties.
+
+    The recipe may be of another version of the project: what its schema has not is ignored, and
+    what it refuses is compared as it stands.
+    """
+    try:
+        recipe = Recipe.model_validate(values, extra="ignore")
+    except ValidationError:
+        return values
+    return recipe.loss, recipe.penalties
+
+
+def changed_sizes(base: Results, ours: Results, variants: Iterable[str]) -> list[dict[str, Any]]:
+    """The sizes of models that changed: columns, weights of one network, bytes of all."""
+    return [
+        {"metric": f"{variant}.{name}", "before": before, "after": after}
+        for variant in variants
+        for name, after in ours.sizes(variant).items()
+        if (before := base.sizes(variant).get(name)) not in (None, after)
+    ]
 
 
 def variants_with_same_inputs(base: Results, ours: Results, code: dict[str, list[str]]) -> set[str]:

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
-from sklearn.calibration import calibration_curve
 from sklearn.metrics import pairwise_distances, roc_curve
 
 from workflow.base.errors import reading
 from workflow.base.files import PREDICTIONS, RERUN_HINT, PredictionFacts, read_json
 from workflow.base.labels import CLASSES, THRESHOLD, is_positive
 from workflow.base.reviews import Reviews
-from workflow.evaluation.scores import classification_scores
-from workflow.evaluation.significance import LEVEL
+from workflow.evaluation.scores import (
+    calibration_error,
+    classification_scores,
+    wilson_interval,
+)
 
-BINS = 10  # of the reliability diagram, equally wide
 MAX_POINTS = 150  # of a ROC curve: more would not be visible
 
 Probabilities = NDArray[np.floating[Any]]
@@ -124,27 +124,15 @@ def error_rates(
 
 
 def with_intervals(rates: pd.DataFrame) -> pd.DataFrame:
-    """Add the share of wrong predictions and its 95% interval (Wilson, JASA 22, 1927)."""
-    tests = map(stats.binomtest, rates["wrong"], rates["reviews"])
-    intervals = [test.proportion_ci(1 - LEVEL, method="wilson") for test in tests]
-    low, high = zip(*intervals, strict=True)
+    """Add the share of wrong predictions and its 95% interval."""
+    low, high = zip(*map(wilson_interval, rates["wrong"], rates["reviews"]), strict=True)
     return rates.assign(rate=rates["wrong"] / rates["reviews"], low=low, high=high)
 
 
-def calibration(labels: NDArray[np.bool_], probabilities: Probabilities) -> pd.DataFrame:
-    """Per bin with reviews: their number, mean predicted probability, observed share positive."""
-    observed, predicted = calibration_curve(labels, probabilities, n_bins=BINS)
-    table = pd.DataFrame({"predicted": predicted, "observed": observed})
-    bins = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], probabilities)  # the same ones
-    return table.assign(reviews=np.unique(bins, return_counts=True)[1])
-
-
 def scores(labels: NDArray[np.bool_], probabilities: Probabilities) -> dict[str, float]:
-    """The classification scores, and `ece`: the expected calibration error over the bins."""
-    bins = calibration(labels, probabilities)
-    gaps = (bins["predicted"] - bins["observed"]).abs()
-    ece = np.average(gaps, weights=bins["reviews"])
-    return classification_scores(labels, probabilities) | {"ece": float(ece)}
+    """The classification scores, and `ece`: the expected calibration error."""
+    ece = calibration_error(labels, probabilities)
+    return classification_scores(labels, probabilities) | {"ece": ece}
 
 
 def drawn_roc_curve(labels: NDArray[np.bool_], probabilities: Probabilities) -> pd.DataFrame:

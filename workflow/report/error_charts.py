@@ -10,7 +10,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from workflow.report.error_analysis import Predictions, calibration, drawn_roc_curve
+from workflow.evaluation.scores import calibration
+from workflow.report.error_analysis import Predictions, drawn_roc_curve
 
 INK, LINE, BLUE, GREY = "currentColor", "var(--line)", "var(--blue)", "var(--grey)"
 SEED, MEAN = "one seed", "mean of the seeds"

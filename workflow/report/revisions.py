@@ -17,9 +17,24 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from workflow.base.errors import InputError, reading
-from workflow.base.files import CORRECT, FIGURES, METRICS, RERUN_HINT, SCORES, DataFacts
+from workflow.base.files import (
+    CORRECT,
+    FIGURES,
+    HELD_OUT_REVIEWS,
+    METRICS,
+    RERUN_HINT,
+    SCORES,
+    DataFacts,
+    read_json,
+)
 from workflow.base.schema import read_yaml
-from workflow.evaluation.results import Correct, read_correct, read_facts, read_scores
+from workflow.evaluation.results import (
+    Correct,
+    read_correct,
+    read_descriptions,
+    read_facts,
+    read_scores,
+)
 from workflow.params import RENAMED
 
 PARAMS, PIPELINE, LOCK = Path("params.yaml"), Path("dvc.yaml"), Path("dvc.lock")
@@ -160,6 +175,29 @@ class Results:
             if not np.allclose(right.mean(axis=1), accuracy, rtol=0, atol=1e-5):
                 return False
         return True
+
+    @cached_property
+    def held_out(self) -> "dict[str, pd.DataFrame] | None":
+        """By split, a row per review; None if an earlier version wrote these results."""
+        if not (self.folder / HELD_OUT_REVIEWS).exists():
+            return None
+        with self.reading():
+            tables = read_descriptions(self.folder / HELD_OUT_REVIEWS)
+            for split, table in tables.items():
+                if len(table) != getattr(self.facts, f"{split}_reviews"):
+                    raise InputError(
+                        f"{HELD_OUT_REVIEWS}: not of the same run as {METRICS}{RERUN_HINT}"
+                    )
+            return tables
+
+    def sizes(self, variant: str) -> dict[str, int]:
+        """Columns, weights and bytes of a variant; empty in results of earlier versions."""
+        return dict(self._metrics.get(variant, {}).get("size", {}))
+
+    @cached_property
+    def _metrics(self) -> dict[str, Any]:
+        with self.reading():
+            return read_json(self.folder / METRICS, dict[str, Any])  # type: ignore[no-any-return]
 
     def metric(self, variant: str, name: str) -> "pd.Series[float]":
         """A column of the scores of a variant, by seed."""
