@@ -117,7 +117,7 @@ def test_the_band_of_the_learning_curves_goes_from_the_least_to_the_most(capfd: 
     (outline,) = {
         re.findall(r' d="([^"]*)"', more)[0]
         for of, more in bands
-        if of["rev"] == "main" and of["reviews"] == "train"
+        if of["rev"] == "main" and of["split"] == "train"
     }
     corners = [tuple(map(float, c.split(","))) for c in outline.strip("MZ").split("L")]
     assert len(corners) == 4
@@ -128,15 +128,27 @@ def test_the_band_of_the_learning_curves_goes_from_the_least_to_the_most(capfd: 
     assert {of["epoch"] for of, _ in described(drawn, "point")} == {"1", "2"}
 
 
-def test_the_dash_tells_the_revisions_apart_and_the_colour_the_reviews(capfd: Any):
+def test_the_colour_tells_the_revisions_apart_as_in_dvcs_clients_and_the_dash_the_reviews(
+    capfd: Any,
+):
     rows = [*curve("main", 1, [0.3, 0.2]), *curve("workspace", 1, [0.4, 0.1])]
     lines = described(svg("learning_curves", rows, capfd), "line mark")
 
     def of(attribute: str, key: str) -> set[tuple[str, str]]:
         return {(what[key], re.findall(f'{attribute}="([^"]*)"', m)[0]) for what, m in lines}
 
-    assert len(of("stroke-dasharray", "revision")) == 2
-    assert of("stroke", "reviews") == {(s, style.COLOURS[s]) for s in ("train", "validation")}
+    assert of("stroke-dasharray", "reviews") == {("train", "6,4"), ("validation", "1,0")}
+    assert of("stroke", "rev") == {("main", "#945dd6"), ("workspace", "#13adc7")}
+
+
+@pytest.mark.parametrize("template", ["scores", "differences", "learning_curves"])
+def test_a_template_fits_a_panel_and_has_no_colour_that_a_light_or_dark_theme_hides(template: str):
+    text = (PROJECT / f".dvc/plots/{template}.json").read_text("utf-8")
+    assert set(re.findall(r'"(#\w+|black|white)"', text)) <= {"#888", "#8884"}
+    assert '"color": "<DVC_METRIC_COLOR>"' in text
+    if template != "learning_curves":  # two panels, which cannot have the size of the whole
+        assert '"width": "<DVC_METRIC_PLOT_WIDTH>"' in text
+        assert '"height": "<DVC_METRIC_PLOT_HEIGHT>"' in text
 
 
 def test_a_difference_of_one_seed_has_no_interval(capfd: Any):
@@ -175,12 +187,14 @@ def test_dvc_draws_its_charts_without_a_network(tmp_path: Path, mirror: Path, ho
     told = html.read_text("utf-8")
     assert not re.findall(r"<script[^>]* src=|<link ", told)
     count = """<script>addEventListener("load", () => setTimeout(() => {
-      const cut = (image) =>
-        !image.naturalWidth || image.getBoundingClientRect().right > innerWidth;
+      const top = (element) => element.getBoundingClientRect().top;
+      const cut = (drawn) => drawn.getBoundingClientRect().right > innerWidth;
       const texts = (chart) => [...chart.querySelectorAll("text")].map((t) => t.textContent);
-      const charts = [...document.querySelectorAll("svg.marks")].map(texts);
+      const marks = [...document.querySelectorAll("svg.marks")].sort((a, b) => top(a) - top(b));
+      const images = [...document.images];
       document.body.innerHTML = `<pre>${JSON.stringify({
-        charts, images: document.images.length, cut: [...document.images].filter(cut).length,
+        charts: marks.map(texts), images: images.map((image) => image.naturalWidth),
+        cut: [...images, ...marks].filter(cut).length,
       })}</pre>`;
     }, 3000));</script></body>\n</html>"""
     end = "</body>\n</html>"
@@ -192,7 +206,7 @@ def test_dvc_draws_its_charts_without_a_network(tmp_path: Path, mirror: Path, ho
         [
             *(chromium, *options.split(), f"--user-data-dir={tmp_path / 'profile'}"),
             *("--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000"),
-            *("--window-size=1200,900", html.as_uri()),
+            *("--window-size=500,900", html.as_uri()),
         ],
         capture_output=True,
         text=True,
@@ -200,10 +214,15 @@ def test_dvc_draws_its_charts_without_a_network(tmp_path: Path, mirror: Path, ho
         timeout=240,
     )
     found = json.loads(re.findall("<pre>(.*)</pre>", seen.stdout)[-1])
-    charts = [set(texts) for texts in found["charts"] if texts]  # a new variant has no results yet
+    charts = [texts for texts in found["charts"] if texts]  # a new variant has no results yet
     assert len(charts) == len([*TABLES, *HISTORIES])
-    assert all({"workspace", "HEAD"} <= texts for texts in charts)
-    assert found["images"] >= len(HISTORIES)
+    assert all({"workspace", "HEAD"} <= set(texts) for texts in charts)
+    assert "Accuracy minus that of single" in charts[0]
+    assert "Test accuracy" in charts[1]  # the learning curves come last
+    (curves,) = [texts for texts in charts if "naive_bayes" in texts and "loss" in texts]
+    assert [text for text in curves if re.fullmatch(r"\d", text)] == ["1", "2", "3"] * 2
+    assert found["images"]
+    assert all(found["images"])  # widths
     assert found["cut"] == 0
 
 

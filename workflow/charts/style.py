@@ -20,8 +20,7 @@ mpl.rcParams |= {
     "legend.frameon": False,
 }
 
-# From Okabe and Ito, "Color Universal Design" (2008): distinct for any colour vision. A test holds
-# the Vega templates in .dvc/plots to them.
+# From Okabe and Ito, "Color Universal Design" (2008): distinct for any colour vision.
 COLOURS = {"train": "#0072B2", "validation": "#D55E00", "test": "#009E73"}
 
 
