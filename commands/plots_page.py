@@ -12,9 +12,9 @@ from workflow.base.errors import run
 
 PAGE = Path(".dvc/plots/page.html")
 VEGA_LITE = "5.21"  # the newest of version 5, which the templates in .dvc/plots are written for
-# DVC calls vegaEmbed(place, chart). Charts become as wide as the page, and those with rows as high as
-# their rows need; in a narrow page the panels of a chart stand below each other. An error is shown in
-# the place of the chart.
+# DVC calls vegaEmbed(place, chart). A chart becomes as wide as the page, and as high as its rows
+# need; in a narrow page the two panels of a chart stand below each other. An error is shown in the
+# place of the chart.
 EMBED = """
 window.vegaEmbed = (place, chart) => {
   const theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : undefined;

@@ -53,10 +53,10 @@ def rows(panels: int, names: Sequence[str], height: float) -> tuple[Figure, list
     return figure, list(axes.flat)
 
 
-def beside(axis: Axes, row: int, text: str) -> None:
+def beside(axis: Axes, row: float, text: str, colour: str = "black") -> None:
     """Write `text` at the right end of a row."""
     place = axis.get_yaxis_transform()
-    axis.text(1.02, row, text, transform=place, va="center", fontsize=9)
+    axis.text(1.02, row, text, transform=place, va="center", fontsize=9, color=colour)
 
 
 def save(figure: Figure, name: str, title: str, *notes: str) -> Path:
