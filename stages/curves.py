@@ -55,7 +55,7 @@ def mark_lowest_loss(axis: Axes, first: pd.DataFrame) -> bool:
     validation = by_epoch["validation"]
     epoch = validation.idxmin()
     axis.plot(epoch, validation[epoch], "v", color=COLOURS["validation"], label="lowest mean")
-    top = TOP * validation[epoch:].max()
+    top = TOP * validation.loc[epoch:].max()
     clipped = bool(by_epoch.max() > top)
     if clipped:
         axis.set_ylim(0, top)
@@ -97,8 +97,7 @@ def learning_curves(history: pd.DataFrame, recipe: Recipe, facts: DataFacts) -> 
     axes[1].set_ylabel("accuracy")
     axes[1].yaxis.set_major_formatter(percent)
     axes[0].legend()
-    seeds = number_of(len(lengths))
-    notes = [f"mean and range over {seeds}"]
+    notes = [f"mean and range over {number_of(len(lengths))}"]
     if clipped:
         notes.append("the first losses are above the axis")
     if common < last:

@@ -50,32 +50,33 @@ def accuracies(correct: dict[str, Correct]) -> pd.DataFrame:
     return pd.DataFrame(by_split.values(), index).reset_index()
 
 
-def ranked(table: pd.DataFrame) -> list[str]:
-    """The variants, the highest mean on the validation reviews first: these decide."""
-    validation = table[table["split"] == "validation"]
-    return list(validation.sort_values("mean", ascending=False, kind="stable")["variant"])
+def with_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """The results in order of `row`, their place: the best variant on the validation reviews is 0.
 
-
-def draw_intervals(axis: Axes, table: pd.DataFrame, variants: list[str]) -> list[Artist]:
-    """Mean and interval of each variant on the validation and, below, on the test reviews.
-
-    Returns one mark of each split, for a legend.
+    The result on the validation reviews is a little above the row, the one on test below.
     """
+    validation = table[table["split"] == "validation"].set_index("variant")["mean"]
+    ranks = validation.rank(method="first", ascending=False) - 1
+    rows = table["variant"].map(ranks) + table["split"].map(OFFSETS)
+    return table.assign(row=rows.astype(float)).sort_values("row")
+
+
+def draw_intervals(axis: Axes, table: pd.DataFrame) -> list[Artist]:
+    """Means and intervals in their rows; returns one mark of each split, for a legend."""
     marks: list[Artist] = []
-    for split, offset in OFFSETS.items():
-        results = table[table["split"] == split].set_index("variant").loc[variants]
-        places = offset + np.arange(len(variants))
-        axis.hlines(places, results["low"], results["high"], COLOURS[split], linewidth=2)
-        means, colour = results["mean"], COLOURS[split]
-        marks += axis.plot(means, places, MARKERS[split], color=colour, label=split)
+    for split, marker in MARKERS.items():
+        results, colour = table[table["split"] == split], COLOURS[split]
+        axis.hlines(results["row"], results["low"], results["high"], colour, linewidth=2)
+        marks += axis.plot(results["mean"], results["row"], marker, color=colour, label=split)
     return marks
 
 
 def test_accuracy(table: pd.DataFrame, notebook: dict[str, float], facts: DataFacts) -> Path:
     """The accuracies with their intervals, and the notebook's."""
-    variants = ranked(table)
+    table = with_rows(table)
+    variants = list(table["variant"].unique())
     figure, (axis,) = rows(1, variants, 0.5)
-    handles = draw_intervals(axis, table, variants)
+    handles = draw_intervals(axis, table)
     known = [(notebook[v], row) for row, v in enumerate(variants) if v in notebook]
     if known and facts.source == "keras":
         x, y = np.transpose(known)
@@ -83,10 +84,9 @@ def test_accuracy(table: pd.DataFrame, notebook: dict[str, float], facts: DataFa
         handles += axis.plot(x, y + OFFSETS["test"], "D", c="black", fillstyle="none", label=label)
     for result in table.to_dict("records"):
         text = f"{result['mean']:.2%}"
-        if result["low"] == result["low"]:  # a single seed has no interval
+        if not np.isnan(result["low"]):  # a single seed has no interval
             text += f" [{100 * result['low']:.2f}, {100 * result['high']:.2f}]"
-        row = variants.index(result["variant"]) + OFFSETS[result["split"]]
-        beside(axis, row, text, COLOURS[result["split"]])
+        beside(axis, result["row"], text, COLOURS[result["split"]])
     axis.xaxis.set_major_formatter(percent)
     axis.xaxis.set_major_locator(MaxNLocator(6))
     axis.set_xlabel("accuracy, with 95% interval")
@@ -104,18 +104,16 @@ def test_accuracy(table: pd.DataFrame, notebook: dict[str, float], facts: DataFa
 
 def differences(table: pd.DataFrame, compare: CompareParams, facts: DataFacts) -> Path:
     """The difference of each variant from the reference, with its 95% interval."""
-    variants = ranked(table)
-    ends = ["mean", "low", "high"]
-    table = table.assign(**100 * table[ends])
+    table = with_rows(table.assign(**100 * table[["mean", "low", "high"]]))
+    variants = list(table["variant"].unique())
     figure, (axis,) = rows(1, variants, 0.5)
     axis.axvline(0, color="black", linewidth=0.8)
     min_effect = 100 * compare.min_effect
     axis.axvspan(-min_effect, min_effect, color="lightgray", alpha=0.6, linewidth=0)
-    handles = draw_intervals(axis, table, variants)
+    handles = draw_intervals(axis, table)
     for result in table.to_dict("records"):
-        row = variants.index(result["variant"]) + OFFSETS[result["split"]]
         end = np.nanmax([result["mean"], result["high"]])
-        axis.annotate(f"  {result['verdict']}", (end, row), fontsize=9, va="center")
+        axis.annotate(f"  {result['verdict']}", (end, result["row"]), fontsize=9, va="center")
     if min_effect:
         label = f"less than {min_effect:g} points: does not matter"
         handles.append(Patch(color="lightgray", alpha=0.6, linewidth=0, label=label))

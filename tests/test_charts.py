@@ -565,8 +565,10 @@ def test_losses_that_would_flatten_the_rest_are_above_the_axis(drawn: list[Any])
     """The axis ends at three times the highest validation loss after the lowest: 0.2 of epoch 3."""
     curves.learning_curves(history([(9, 5), (0.1, 0.1), (0, 0.2)], kept=[3]), RECIPE, FACTS)
     curves.learning_curves(history([(0.5, 0.5), (0.1, 0.1), (0, 0.2)], kept=[3]), RECIPE, FACTS)
-    clipped, whole = drawn
+    curves.learning_curves(history([(9, 5), (0.1, 0.1)], kept=[2]), RECIPE, FACTS)
+    clipped, whole, to_the_end = drawn
     assert clipped.axes[0].get_ylim() == pytest.approx((0, 0.6))
+    assert to_the_end.axes[0].get_ylim() == pytest.approx((0, 0.3))
     assert "; the first losses are above the axis" in notes(clipped)[0]
     assert whole.axes[0].get_ylim()[1] > 0.5
     assert "above" not in notes(whole)[0]
