@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,7 +14,7 @@ import pandas as pd
 import pytest
 
 from commands import errors
-from tests.conftest import call, make_workspace, refusal
+from tests.conftest import call, make_workspace, refusal, seen_in_chromium
 from tests.test_error_analysis import FACTS, MORE, REVIEWS, WORDS, made_up, predictions
 from workflow.base.files import RERUN_HINT, write_json
 from workflow.base.files import REVIEWS as FOLDER
@@ -218,32 +217,13 @@ def test_own_reviews_and_other_variants_leave_the_table_in_git_alone(here: Path)
 
 
 def test_chromium_draws_the_charts_and_runs_nothing_of_a_review(page: str, tmp_path: Path):
-    chromium = shutil.which("chromium")
-    if not chromium:
-        pytest.skip("apt-get install chromium to test the page of make errors")
-    count = """<script>addEventListener("load", () => setTimeout(() => {
-      document.body.innerHTML = `<pre>${JSON.stringify([
-        document.querySelectorAll("svg.marks").length, typeof stolen,
-        document.documentElement.scrollWidth - innerWidth,
-      ])}</pre>`;
-    }, 3000));</script></body>"""
     html = tmp_path / "page.html"
-    start, _, end = page.rpartition("</body>")
-    html.write_text(start + count + end, "utf-8")
-    options = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync"
-    options += " --disable-background-networking --disable-component-update --dump-dom"
-    seen = subprocess.run(
-        [
-            *(chromium, *options.split(), f"--user-data-dir={tmp_path / 'profile'}"),
-            *("--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000"),
-            *("--window-size=500,900", html.as_uri()),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=240,
-    )
-    charts, stolen, too_wide = json.loads(re.findall("<pre>(.*)</pre>", seen.stdout)[-1])
+    html.write_text(page, "utf-8")
+    script = """[
+      document.querySelectorAll("svg.marks").length, typeof stolen,
+      document.documentElement.scrollWidth - innerWidth,
+    ]"""
+    charts, stolen, too_wide = seen_in_chromium(html, 500, script)
     assert charts == 7
     assert stolen == "undefined"
     assert too_wide <= 0
