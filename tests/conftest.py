@@ -194,7 +194,7 @@ def refusal(module: str, *arguments: str) -> str:
 # --- a page in a browser ----------------------------------------------------------------------
 
 
-def seen_in_chromium(page: Path, width: int, script: str) -> Any:
+def seen_in_chromium(page: Path, width: int, script: str, *, dark: bool = False) -> Any:
     """The value of a JavaScript expression in the page, drawn without a network."""
     chromium = shutil.which("chromium")
     if not chromium:
@@ -212,6 +212,7 @@ def seen_in_chromium(page: Path, width: int, script: str) -> Any:
         [
             *(chromium, *options.split(), f"--user-data-dir={page.with_name('profile')}"),
             *("--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000"),
+            f"--blink-settings=preferredColorScheme={0 if dark else 1}",
             *(f"--window-size={width},900", copy.as_uri()),
         ],
         capture_output=True,

@@ -2,7 +2,6 @@
 
 import csv
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -23,7 +22,7 @@ from ruamel.yaml import YAML
 
 from commands.plots_page import VEGA_LITE, page
 from stages import curves, plot
-from tests.conftest import PROJECT, attempt, command, commit, seen_in_chromium
+from tests.conftest import PROJECT, TRAINED, Dvc, attempt, seen_in_chromium
 from workflow.base.files import DataFacts
 from workflow.charts import style
 from workflow.evaluation.params import CompareParams
@@ -163,26 +162,12 @@ def test_the_page_is_what_the_command_makes():
     assert (PROJECT / ".dvc/plots/page.html").read_text("utf-8") == page()
 
 
-def make_two_revisions(folder: Path, mirror: Path, home: Path) -> None:
-    """A repository with the results that are here, and others in its workspace."""
-    for name in ("metrics", "plots", ".dvc/plots"):
-        shutil.copytree(PROJECT / name, folder / name)
-    for name in ("dvc.yaml", "params.yaml", ".dvc/config"):
-        shutil.copy(PROJECT / name, folder / name)
-    command(folder, mirror, home, "git init --quiet --initial-branch main")
-    command(folder, mirror, home, "git config user.email someone@example.org")
-    command(folder, mirror, home, "git config user.name Someone")
-    commit(folder, mirror, home)
-    for table in (*folder.glob("metrics/*.csv"), *folder.glob("plots/history/*.csv")):
-        table.write_text(re.sub(r"0\.(\d)", r"0.0\1", table.read_text()))
-
-
-def test_dvc_draws_its_charts_without_a_network(tmp_path: Path, mirror: Path, home: Path):
-    """At 500 pixels nothing is cut off."""
-    folder = tmp_path / "a folder"
-    make_two_revisions(folder, mirror, home)
-    command(folder, mirror, home, "dvc plots diff HEAD")
-    html = folder / "dvc_plots/index.html"
+def test_dvc_draws_its_charts_without_a_network(copy: Path, dvc: Dvc):
+    """Of the results and of smaller ones in the workspace; at 500 pixels nothing is cut off."""
+    for changed in (*copy.glob("metrics/*.csv"), *copy.glob("plots/history/*.csv")):
+        changed.write_text(re.sub(r"0\.(\d)", r"0.0\1", changed.read_text()))
+    dvc("plots diff HEAD")
+    html = copy / "dvc_plots/index.html"
     assert not re.findall(r"<script[^>]* src=|<link ", html.read_text("utf-8"))
     script = """(() => {
       const place = (element) => element.getBoundingClientRect();
@@ -196,16 +181,21 @@ def test_dvc_draws_its_charts_without_a_network(tmp_path: Path, mirror: Path, ho
       };
     })()"""
     found = seen_in_chromium(html, 500, script)
-    charts = [texts for texts in found["charts"] if texts]  # a new variant has no results yet
-    assert len(charts) == len([*TABLES, *HISTORIES])
-    assert all({"workspace", "HEAD"} <= set(texts) for texts in charts)
-    assert "Accuracy minus that of single" in charts[0]
-    assert "Test accuracy" in charts[1]  # the learning curves come last
-    (curves,) = [texts for texts in charts if "naive_bayes" in texts and "loss" in texts]
-    assert [text for text in curves if re.fullmatch(r"\d", text)] == ["1", "2", "3"] * 2
+    differences, accuracies, *learning_curves = found["charts"]  # these come last
+    assert all({"workspace", "HEAD"} <= set(texts) for texts in found["charts"])
+    assert "Accuracy minus that of single" in differences
+    assert "Test accuracy" in accuracies
+    assert len(learning_curves) == len(TRAINED)
+    (single,) = [texts for texts in learning_curves if "single" in texts]
+    assert [text for text in single if re.fullmatch(r"\d", text)] == ["1", "2"] * 2  # epochs
     assert found["images"]
     assert all(found["images"])  # widths
     assert found["cut"] == 0
+    fill = 'document.querySelector("svg.marks text").getAttribute("fill")'
+    assert [seen_in_chromium(html, 500, fill, dark=dark) for dark in (False, True)] == [
+        "#000",
+        "#fff",
+    ]
 
 
 # --- what Matplotlib draws ------------------------------------------------------------------------
