@@ -26,7 +26,7 @@ export TYPED_VARIANT := $(value VARIANT)
 export TYPED_N := $(value N)
 export TYPED_URL := $(value URL)
 
-.PHONY: help run test check setup setup-dev lock faults verify check-lock readme page
+.PHONY: help run test check setup setup-dev lock faults verify check-lock readme notebook page
 .PHONY: review sweep remote predict decode export errors bench optimism claims rounding
 
 run: setup  ## the pipeline
@@ -80,6 +80,9 @@ check-lock: setup  ## is dvc.lock current? needs neither data nor models
 
 readme: setup  ## the tables of README.md and docs/ from metrics/ and benchmarks/
 	$(ACTIVATE) && python -m commands.readme
+
+notebook: setup-dev  ## the outputs of docs/from_the_notebook.ipynb, from the results that are here
+	$(ACTIVATE) && python -m commands.notebook
 
 page: setup-dev  ## the page of dvc plots show and diff, with Vega inside: .dvc/plots/page.html
 	$(ACTIVATE) && python -m commands.plots_page

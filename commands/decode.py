@@ -25,7 +25,7 @@ from workflow.base.files import (
 from workflow.base.labels import CLASSES, is_positive
 from workflow.base.reviews import load_reviews
 from workflow.params import load_params
-from workflow.text.vocabulary import Vocabulary
+from workflow.text.vocabulary import Vocabulary, with_line_breaks
 
 PREDICTED = {"test": "test", "training": "validation"}
 
@@ -65,8 +65,9 @@ def main() -> None:
     if not 0 <= number < len(reviews):
         raise InputError(f"there is no review {number}; expected 0 to {len(reviews) - 1}")
     review = reviews.between(number, number + 1)
-    text = Vocabulary.load(REVIEWS).decode(review.values)
-    print(textwrap.fill(text, 100, break_long_words=False))
+    text = with_line_breaks(Vocabulary.load(REVIEWS).decode(review.values))
+    for line in text.split("\n"):
+        print(textwrap.fill(line, 100, break_long_words=False))
     print(f"\nlabel: {CLASSES[review.labels[0]]}")
     for name, mean, right, seeds in predictions(split, number):
         print(f"{name}: {CLASSES[is_positive(mean)]} {mean:.3f}, {right}/{seeds} seeds right")

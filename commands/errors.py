@@ -38,7 +38,7 @@ from workflow.params import load_params
 from workflow.report import error_analysis
 from workflow.report.error_analysis import Predictions
 from workflow.report.model_card import ERRORS, WRONG_IN_EVERY_SEED, own_reviews
-from workflow.text.vocabulary import Vocabulary
+from workflow.text.vocabulary import Vocabulary, with_line_breaks
 
 if TYPE_CHECKING:
     from workflow.serving.predictor import Predictor
@@ -78,7 +78,7 @@ def highlighted(
             by_word[start : start + n] += by_n_gram.get(n_gram, 0.0) / n
     steps = np.rint(STEPS * np.abs(by_word) / max(np.abs(by_word).max(initial=0), 1e-9)).astype(int)
     return [
-        (word, CLASSES[value > 0], step, f"{value:+.2f}")
+        (with_line_breaks(word), CLASSES[value > 0], step, f"{value:+.2f}")
         for word, value, step in zip(words, by_word.tolist(), steps.tolist(), strict=True)
     ]
 
@@ -139,7 +139,8 @@ def most_different(
             "label": CLASSES[int(ours.labels[number])],
             "ours": percentage(ours.mean[number]),
             "theirs": percentage(theirs.mean[number]),
-            "text": vocabulary.decode(ranks[:EXCERPT]) + (" …" if len(ranks) > EXCERPT else ""),
+            "text": with_line_breaks(vocabulary.decode(ranks[:EXCERPT]))
+            + (" …" if len(ranks) > EXCERPT else ""),
         }
 
 
@@ -160,9 +161,12 @@ def vega_charts(
     """The charts as Vega-Lite, by the id of their element in the page."""
     from workflow.report import error_charts  # noqa: PLC0415 - Altair comes with `make setup-dev`
 
-    overall = float(ours.wrong.mean())
-    groups = error_analysis.with_intervals(rates).groupby("by", sort=False)
-    charts = {f"by {by}": error_charts.error_rates(group, overall) for by, group in groups}
+    rates, overall = error_analysis.with_intervals(rates), float(ours.wrong.mean())
+    tops = rates["high"].groupby(rates["by"] == "agreement").max()  # the others share an axis
+    charts = {
+        f"by {by}": error_charts.error_rates(group, overall, float(tops[by == "agreement"]))
+        for by, group in rates.groupby("by", sort=False)
+    }
     charts["reliability"] = error_charts.reliability_diagram(ours)
     charts["roc"] = error_charts.roc_curves(ours)
     if len(disagreement):

@@ -12,17 +12,29 @@ from workflow.base.errors import run
 
 PAGE = Path(".dvc/plots/page.html")
 VEGA_LITE = "5.21"  # the newest of version 5, which the templates in .dvc/plots are written for
-# DVC calls vegaEmbed(place, chart). An error is shown in the place of the chart.
+# DVC calls vegaEmbed(place, chart). A chart becomes as wide as the page, and as high as its rows
+# need; in a narrow page the two panels of a chart stand below each other. An error is shown in the
+# place of the chart.
 EMBED = """
-window.vegaEmbed = (place, chart) =>
-  vegaEmbed(place, chart, {actions: {editor: false}}).catch((error) => {
+window.vegaEmbed = (place, chart) => {
+  const theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : undefined;
+  if (chart.spec) {
+    chart.columns = innerWidth < 800 ? 1 : 2;
+    chart.spec.width = Math.min(320, innerWidth - 130);
+  } else {
+    Object.assign(chart, {width: "container", height: {step: 16}});
+  }
+  const options = {actions: {editor: false}, config: {background: "transparent"}, theme};
+  vegaEmbed(place, chart, options).catch((error) => {
     document.querySelector(place).textContent = `This chart cannot be drawn: ${error.message}`;
   });
+};
 """
 HTML = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 {refresh_tag}
 <title>DVC plots</title>
 <!-- Made by python -m commands.plots_page: Vega, Vega-Lite and Vega-Embed, of BSD licence. -->
@@ -30,12 +42,12 @@ HTML = """<!DOCTYPE html>
 VEGA
 })();</script>
 <style>
-  body { font-family: sans-serif; }
-  .vega-embed { margin-bottom: 2em; }
-  div:has(> div > img) { display: flex; flex-wrap: wrap; margin: 1em 0; }
-  div:has(> div > img) > p { flex-basis: 100%; }
-  div:has(> img) { box-sizing: border-box; max-width: calc(50% - 10px); }
-  div:has(> img):only-of-type { max-width: calc(100% - 10px); }
+  :root { color-scheme: light dark; }
+  body { display: flex; flex-direction: column; max-width: 800px; font-family: sans-serif; }
+  body > div { margin-bottom: 2em; }
+  body > div[id^="plots_history"] { order: 1; } /* the learning curves come last */
+  .vega-embed { width: 100%; }
+  div:has(> div > img) { white-space: normal !important; }
   img { max-width: 100%; }
 </style>
 </head>

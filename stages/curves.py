@@ -10,6 +10,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from workflow.base.errors import run
@@ -18,6 +19,8 @@ from workflow.charts.style import COLOURS, number_of, percent, save
 from workflow.evaluation.results import read_history
 from workflow.model.params import Recipe
 from workflow.params import item_from_argv, load_params
+
+TOP = 3  # of the axis of losses: so many times the highest validation loss after the lowest
 
 
 def epoch_ticks(last: int) -> list[int]:
@@ -43,6 +46,22 @@ def headline(first: pd.DataFrame) -> str:
     return f"the validation loss is lowest after {span(lowest)}, but kept after {span(kept)}"
 
 
+def mark_lowest_loss(axis: Axes, first: pd.DataFrame) -> bool:
+    """Mark the lowest mean validation loss; returns whether the axis ends below the first losses.
+
+    Penalties can make these so large that the rest would look flat.
+    """
+    by_epoch = first.groupby(["split", "epoch"])["loss"].mean()
+    validation = by_epoch["validation"]
+    epoch = validation.idxmin()
+    axis.plot(epoch, validation[epoch], "v", color=COLOURS["validation"], label="lowest mean")
+    top = TOP * validation.loc[epoch:].max()
+    clipped = bool(by_epoch.max() > top)
+    if clipped:
+        axis.set_ylim(0, top)
+    return clipped
+
+
 def learning_curves(history: pd.DataFrame, recipe: Recipe, facts: DataFacts) -> Path:
     """Loss and accuracy by epoch: mean and range over the seeds.
 
@@ -63,25 +82,28 @@ def learning_curves(history: pd.DataFrame, recipe: Recipe, facts: DataFacts) -> 
             for _, curve in curves[longer & (curves["epoch"] >= common)].groupby("seed"):
                 axis.plot(curve["epoch"], curve[quantity], dashes, color=colour, lw=0.7, alpha=0.7)
         kept = first[(first["kept"] == 1) & (first["split"] == "validation")].groupby("epoch")
-        axis.plot(kept[quantity].mean(), "o", ms=8, mec="black", mfc="none", label="kept")
-        for epoch, values in kept[quantity]:
-            place = (epoch, values.mean())
-            axis.annotate(f"{len(values)}", place, (0, 8), textcoords="offset points", ha="center")
+        label = "kept" if len(kept) == 1 else "kept, by how many seeds"
+        axis.plot(kept[quantity].mean(), "o", ms=10, mec="black", mfc="none", label=label)
+        for epoch, values in kept[quantity] if len(kept) > 1 else ():
+            place, text = (epoch, values.mean()), f"{len(values)} of {len(lengths)}"
+            axis.annotate(text, place, (0, 8), textcoords="offset points", ha="center", size=8)
         axis.set_xlabel("epoch")
         axis.set_xticks(epoch_ticks(last))
         axis.set_xlim(1 - 0.03 * last, 1.03 * last)
         axis.grid()
+    clipped = mark_lowest_loss(axes[0], first[first["epoch"] <= common])
     name = recipe.loss.replace("_", " ")
     axes[0].set_ylabel(f"loss: {name}{' and penalties' if recipe.penalties else ''}")
     axes[1].set_ylabel("accuracy")
     axes[1].yaxis.set_major_formatter(percent)
     axes[0].legend()
-    seeds = number_of(len(lengths))
-    notes = [f"mean and range over {seeds}; circles: the epoch kept, and of how many seeds"]
+    notes = [f"mean and range over {number_of(len(lengths))}"]
+    if clipped:
+        notes.append("the first losses are above the axis")
     if common < last:
         notes.append(f"thin: the seeds that were trained for more than {common} epochs")
     if (history["fit"] == "refit").any():
-        notes.append("then trained anew on train and validation reviews, for as many epochs")
+        notes.append("then trained again on train and validation reviews, for as many epochs")
     variant = history["variant"].iloc[0]
     return save(
         figure,

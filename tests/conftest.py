@@ -191,6 +191,38 @@ def refusal(module: str, *arguments: str) -> str:
     return ended.value.code
 
 
+# --- a page in a browser ----------------------------------------------------------------------
+
+
+def seen_in_chromium(page: Path, width: int, script: str, *, dark: bool = False) -> Any:
+    """The value of a JavaScript expression in the page, drawn without a network."""
+    chromium = shutil.which("chromium")
+    if not chromium:
+        pytest.skip("apt-get install chromium to test the pages")
+    start, _, end = page.read_text("utf-8").rpartition("</body>")
+    report = f"""<script>addEventListener("load", () => setTimeout(() => {{
+      const seen = JSON.stringify({script});
+      document.body.innerHTML = `<pre>${{seen}}</pre>`;
+    }}, 3000));</script></body>"""
+    copy = page.with_name("seen.html")
+    copy.write_text(start + report + end, "utf-8")
+    options = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync"
+    options += " --disable-background-networking --disable-component-update --dump-dom"
+    seen = subprocess.run(
+        [
+            *(chromium, *options.split(), f"--user-data-dir={page.with_name('profile')}"),
+            *("--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000"),
+            f"--blink-settings=preferredColorScheme={0 if dark else 1}",
+            *(f"--window-size={width},900", copy.as_uri()),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=240,
+    )
+    return json.loads(re.findall("<pre>(.*)</pre>", seen.stdout)[-1])
+
+
 # --- a Git repository with DVC results ------------------------------------------------------------
 
 TRAINED = ["single", "candidate"]

@@ -1,10 +1,7 @@
 """DVC's charts by the templates in .dvc/plots, its page, and the style that Matplotlib draws."""
 
 import csv
-import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -15,6 +12,8 @@ import pytest
 import vl_convert
 from dvc_render.vega import VegaRenderer  # type: ignore[import-untyped]
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -23,10 +22,12 @@ from ruamel.yaml import YAML
 
 from commands.plots_page import VEGA_LITE, page
 from stages import curves, plot
-from tests.conftest import PROJECT, attempt, command, commit
+from tests.conftest import PROJECT, TRAINED, Dvc, attempt, seen_in_chromium
 from workflow.base.files import DataFacts
 from workflow.charts import style
 from workflow.evaluation.params import CompareParams
+from workflow.evaluation.results import Correct
+from workflow.evaluation.significance import difference
 from workflow.model.params import Layer, Recipe
 
 HISTORIES = sorted((PROJECT / "plots/history").glob("*.csv"))
@@ -117,7 +118,7 @@ def test_the_band_of_the_learning_curves_goes_from_the_least_to_the_most(capfd: 
     (outline,) = {
         re.findall(r' d="([^"]*)"', more)[0]
         for of, more in bands
-        if of["rev"] == "main" and of["reviews"] == "train"
+        if of["rev"] == "main" and of["split"] == "train"
     }
     corners = [tuple(map(float, c.split(","))) for c in outline.strip("MZ").split("L")]
     assert len(corners) == 4
@@ -128,15 +129,27 @@ def test_the_band_of_the_learning_curves_goes_from_the_least_to_the_most(capfd: 
     assert {of["epoch"] for of, _ in described(drawn, "point")} == {"1", "2"}
 
 
-def test_the_dash_tells_the_revisions_apart_and_the_colour_the_reviews(capfd: Any):
+def test_the_colour_tells_the_revisions_apart_as_in_dvcs_clients_and_the_dash_the_reviews(
+    capfd: Any,
+):
     rows = [*curve("main", 1, [0.3, 0.2]), *curve("workspace", 1, [0.4, 0.1])]
     lines = described(svg("learning_curves", rows, capfd), "line mark")
 
     def of(attribute: str, key: str) -> set[tuple[str, str]]:
         return {(what[key], re.findall(f'{attribute}="([^"]*)"', m)[0]) for what, m in lines}
 
-    assert len(of("stroke-dasharray", "revision")) == 2
-    assert of("stroke", "reviews") == {(s, style.COLOURS[s]) for s in ("train", "validation")}
+    assert of("stroke-dasharray", "reviews") == {("train", "6,4"), ("validation", "1,0")}
+    assert of("stroke", "rev") == {("main", "#945dd6"), ("workspace", "#13adc7")}
+
+
+@pytest.mark.parametrize("template", ["scores", "differences", "learning_curves"])
+def test_a_template_fits_a_panel_and_has_no_colour_that_a_light_or_dark_theme_hides(template: str):
+    text = (PROJECT / f".dvc/plots/{template}.json").read_text("utf-8")
+    assert set(re.findall(r'"(#\w+|black|white)"', text)) <= {"#888", "#8884"}
+    assert '"color": "<DVC_METRIC_COLOR>"' in text
+    if template != "learning_curves":  # two panels, which cannot have the size of the whole
+        assert '"width": "<DVC_METRIC_PLOT_WIDTH>"' in text
+        assert '"height": "<DVC_METRIC_PLOT_HEIGHT>"' in text
 
 
 def test_a_difference_of_one_seed_has_no_interval(capfd: Any):
@@ -149,62 +162,40 @@ def test_the_page_is_what_the_command_makes():
     assert (PROJECT / ".dvc/plots/page.html").read_text("utf-8") == page()
 
 
-def make_two_revisions(folder: Path, mirror: Path, home: Path) -> None:
-    """A repository with the results that are here, and others in its workspace."""
-    for name in ("metrics", "plots", ".dvc/plots"):
-        shutil.copytree(PROJECT / name, folder / name)
-    for name in ("dvc.yaml", "params.yaml", ".dvc/config"):
-        shutil.copy(PROJECT / name, folder / name)
-    command(folder, mirror, home, "git init --quiet --initial-branch main")
-    command(folder, mirror, home, "git config user.email someone@example.org")
-    command(folder, mirror, home, "git config user.name Someone")
-    commit(folder, mirror, home)
-    for table in (*folder.glob("metrics/*.csv"), *folder.glob("plots/history/*.csv")):
-        table.write_text(re.sub(r"0\.(\d)", r"0.0\1", table.read_text()))
-
-
-def test_dvc_draws_its_charts_without_a_network(tmp_path: Path, mirror: Path, home: Path):
-    """In Chromium, for which no address can be had; a script counts what is there."""
-    chromium = shutil.which("chromium")
-    if not chromium:
-        pytest.skip("apt-get install chromium to test the page of dvc plots")
-    folder = tmp_path / "a folder"
-    make_two_revisions(folder, mirror, home)
-    command(folder, mirror, home, "dvc plots diff HEAD")
-    html = folder / "dvc_plots/index.html"
-    told = html.read_text("utf-8")
-    assert not re.findall(r"<script[^>]* src=|<link ", told)
-    count = """<script>addEventListener("load", () => setTimeout(() => {
-      const cut = (image) =>
-        !image.naturalWidth || image.getBoundingClientRect().right > innerWidth;
+def test_dvc_draws_its_charts_without_a_network(copy: Path, dvc: Dvc):
+    """Of the results and of smaller ones in the workspace; at 500 pixels nothing is cut off."""
+    for changed in (*copy.glob("metrics/*.csv"), *copy.glob("plots/history/*.csv")):
+        changed.write_text(re.sub(r"0\.(\d)", r"0.0\1", changed.read_text()))
+    dvc("plots diff HEAD")
+    html = copy / "dvc_plots/index.html"
+    assert not re.findall(r"<script[^>]* src=|<link ", html.read_text("utf-8"))
+    script = """(() => {
+      const place = (element) => element.getBoundingClientRect();
       const texts = (chart) => [...chart.querySelectorAll("text")].map((t) => t.textContent);
-      const charts = [...document.querySelectorAll("svg.marks")].map(texts);
-      document.body.innerHTML = `<pre>${JSON.stringify({
-        charts, images: document.images.length, cut: [...document.images].filter(cut).length,
-      })}</pre>`;
-    }, 3000));</script></body>\n</html>"""
-    end = "</body>\n</html>"
-    assert told.endswith(f"{end}\n")
-    html.write_text(told.removesuffix(f"{end}\n") + count, "utf-8")
-    options = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync"
-    options += " --disable-background-networking --disable-component-update --dump-dom"
-    seen = subprocess.run(
-        [
-            *(chromium, *options.split(), f"--user-data-dir={tmp_path / 'profile'}"),
-            *("--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000"),
-            *("--window-size=1200,900", html.as_uri()),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=240,
-    )
-    found = json.loads(re.findall("<pre>(.*)</pre>", seen.stdout)[-1])
-    charts = [set(texts) for texts in found["charts"] if texts]  # a new variant has no results yet
-    assert len(charts) == len([*TABLES, *HISTORIES])
-    assert all({"workspace", "HEAD"} <= texts for texts in charts)
-    assert found["images"] >= len(HISTORIES)
+      const charts = [...document.querySelectorAll("svg.marks")];
+      charts.sort((one, other) => place(one).top - place(other).top);
+      const images = [...document.images];
+      return {
+        charts: charts.map(texts), images: images.map((image) => image.naturalWidth),
+        cut: [...images, ...charts].filter((drawn) => place(drawn).right > innerWidth).length,
+      };
+    })()"""
+    found = seen_in_chromium(html, 500, script)
+    differences, accuracies, *learning_curves = found["charts"]  # these come last
+    assert all({"workspace", "HEAD"} <= set(texts) for texts in found["charts"])
+    assert "Accuracy minus that of single" in differences
+    assert "Test accuracy" in accuracies
+    assert len(learning_curves) == len(TRAINED)
+    (single,) = [texts for texts in learning_curves if "single" in texts]
+    assert [text for text in single if re.fullmatch(r"\d", text)] == ["1", "2"] * 2  # epochs
+    assert found["images"]
+    assert all(found["images"])  # widths
     assert found["cut"] == 0
+    fill = 'document.querySelector("svg.marks text").getAttribute("fill")'
+    assert [seen_in_chromium(html, 500, fill, dark=dark) for dark in (False, True)] == [
+        "#000",
+        "#fff",
+    ]
 
 
 # --- what Matplotlib draws ------------------------------------------------------------------------
@@ -270,10 +261,24 @@ def notes(figure: Figure) -> list[str]:
     return str(figure.get_supxlabel()).split("\n")
 
 
+def segments(axis: Axes, colour: str) -> list[Any]:
+    """The ends (low, high, row) of the horizontal lines of this colour."""
+    of_colour = np.array([to_rgba(colour)])
+    (drawn,) = [c for c in axis.collections if np.array_equal(c.get_edgecolor(), of_colour)]
+    assert isinstance(drawn, LineCollection)
+    ends = [np.round(np.asarray(path.vertices), 6) for path in drawn.get_paths()]
+    return [(low, high, row) for ((low, row), (high, _)) in ends]
+
+
+def beside(axis: Axes) -> list[tuple[str, float]]:
+    """The texts at the right end of the rows, and the row."""
+    return [(text.get_text(), round(text.get_position()[1], 6)) for text in axis.texts]
+
+
 def scores(**variants: list[tuple[float, int, int]]) -> pd.DataFrame:
-    """Of each seed its test accuracy, false positives of 10 and false negatives of 20 reviews."""
+    """Of each seed: validation accuracy, false positives of 10, false negatives of 20 reviews."""
     return pd.DataFrame(
-        {"variant": variant, "seed": seed, "test_accuracy": accuracy}
+        {"variant": variant, "seed": seed, "validation_accuracy": accuracy}
         | {"test_false_positives": fp, "test_true_negatives": 10 - fp}
         | {"test_false_negatives": fn, "test_true_positives": 20 - fn}
         for variant, of_seeds in variants.items()
@@ -282,77 +287,99 @@ def scores(**variants: list[tuple[float, int, int]]) -> pd.DataFrame:
 
 
 FIVE = scores(single=[(0.8, 1, 8), (0.82, 3, 4), (0.84, 2, 6)], other=[(0.9, 5, 1), (0.9, 5, 1)])
-
-
-def test_the_accuracies_are_drawn_as_means_and_as_the_distance_of_each_seed(drawn: list[Any]):
-    """Of .8, .82 and .84 the standard deviation is .02: 2 points."""
-    path = plot.test_accuracy(FIVE, {"single": 0.85, "book": 0.7}, FACTS)
-    (figure,) = drawn
-    left, right = figure.axes
-    assert path == Path("plots/figures/test_accuracy.png")
-    assert figure.get_suptitle() == "Most test reviews right: other 90.00%, single 82.00%"
-    assert notes(figure) == [
-        "3 seeds per variant, each a dot on the right; line: ± standard deviation",
-        KERAS,
-    ]
-    assert names(left) == ["other", "single"]
-    assert lines(left, color=TEST, marker="o") == [([0.9, 0.82], [0, 1])]
-    assert lines(left, color="black", marker="D", fillstyle="none") == [([0.85], [1])]
-    assert legend(left) == ["mean over the seeds", "the notebook's one run"]
-    assert texts(left) == ["90.00%", "82.00%"]
-    assert lines(right, color=TEST, marker="o", alpha=0.5) == [
-        ([0, 0], [0, 0]),
-        ([-2, 0, 2], [1, 1, 1]),
-    ]
-    assert lines(right, color="black", linewidth=0.8) == [([0, 0], [0, 1])]
-    assert lines(right, color="black", linewidth=1) == [([0, 0], [0, 0]), ([-2, 2], [1, 1])]
-    assert texts(right) == ["± 0.00", "± 2.00"]
-    assert (left.get_xlabel(), right.get_xlabel()) == (
-        "test accuracy",
-        "each seed minus the mean, in points",
-    )
-    assert left.xaxis.get_major_formatter()(0.825, 0) == "82.5%"
-    assert right.xaxis.get_major_formatter()(1.5, 0) == "+1.5"
-
-
-def test_the_notebook_is_drawn_for_its_own_reviews_alone_and_one_seed_has_no_deviation(
-    drawn: list[Any],
-):
-    csv_facts = FACTS.model_copy(update={"source": "csv:mine.csv"})
-    plot.test_accuracy(scores(single=[(0.8, 1, 1)]), {"single": 0.85}, csv_facts)
-    plot.test_accuracy(scores(mine=[(0.8, 1, 1)]), {"single": 0.85}, FACTS)
-    for figure, source in zip(drawn, ("reviews from mine.csv", "IMDB reviews"), strict=True):
-        left, right = figure.axes
-        assert legend(left) == ["mean over the seeds"]
-        assert texts(right) == []
-        assert lines(right, linewidth=1) == []
-        assert notes(figure)[0].startswith("one seed per variant")
-        assert notes(figure)[1].startswith(source)
-
-
-def test_variants_that_are_as_good_stay_in_the_order_of_params_yaml(drawn: list[Any]):
-    alike = scores(b=[(0.8, 1, 1)], c=[(0.8, 1, 1)], a=[(0.8, 1, 1)])
-    plot.test_accuracy(alike, {}, FACTS)
-    plot.error_rates(alike, FACTS)
-    assert [names(figure.axes[0]) for figure in drawn] == [["b", "c", "a"]] * 2
-    assert drawn[0].get_suptitle() == "Most test reviews right: b 80.00%, c 80.00%"
-
-
-def test_the_notebooks_accuracies_are_those_of_its_test_reviews(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(PROJECT)
-    assert plot.notebook_accuracies()["single"] == 0.8532  # In [104]
+NAN = float("nan")
 
 
 def table(**variants: Any) -> pd.DataFrame:
     """Mean, ends and verdict on the validation and on the test reviews."""
     return pd.DataFrame(
         [
-            (name, split, *row)
+            (name, split, 3, *row)
             for name, of_splits in variants.items()
             for split, row in zip(("validation", "test"), of_splits, strict=True)
         ],
-        columns=["variant", "split", "mean", "low", "high", "verdict"],
+        columns=["variant", "split", "seeds", "mean", "low", "high", "verdict"],
     )
+
+
+ABOVE, BELOW = -0.17, 0.17
+ACCURACIES = table(
+    single=[(0.8, 0.75, 0.85, ""), (0.95, 0.9, 1.0, "")],
+    other=[(0.9, 0.85, 0.95, ""), (0.7, 0.6, 0.8, "")],
+)
+
+
+def test_the_accuracies_are_drawn_with_their_intervals_the_best_on_validation_first(
+    drawn: list[Any],
+):
+    path = plot.test_accuracy(ACCURACIES, {"single": 0.85, "book": 0.7}, FACTS)
+    (figure,) = drawn
+    (axis,) = figure.axes
+    assert path == Path("plots/figures/test_accuracy.png")
+    assert figure.get_suptitle() == "Most validation reviews right: other 90.00%, single 80.00%"
+    note = "3 seeds per variant; interval over seeds and reviews; "
+    assert notes(figure) == [note + "ordered by validation accuracy", KERAS]
+    assert names(axis) == ["other", "single"]
+    rows = {VALIDATION: [ABOVE, 1 + ABOVE], TEST: [BELOW, 1 + BELOW]}
+    assert lines(axis, color=VALIDATION, marker="s") == [([0.9, 0.8], rows[VALIDATION])]
+    assert lines(axis, color=TEST, marker="o") == [([0.7, 0.95], rows[TEST])]
+    assert segments(axis, VALIDATION) == [(0.85, 0.95, ABOVE), (0.75, 0.85, 1 + ABOVE)]
+    assert segments(axis, TEST) == [(0.6, 0.8, BELOW), (0.9, 1, 1 + BELOW)]
+    assert lines(axis, color="black", marker="D", fillstyle="none") == [([0.85], [1 + BELOW])]
+    assert legend(axis) == ["validation", "test", "the notebook's one run, test"]
+    assert sorted(beside(axis), key=lambda of: of[1]) == [
+        ("90.00% [85.00, 95.00]", ABOVE),
+        ("70.00% [60.00, 80.00]", BELOW),
+        ("80.00% [75.00, 85.00]", 1 + ABOVE),
+        ("95.00% [90.00, 100.00]", 1 + BELOW),
+    ]
+    assert axis.get_xlabel() == "accuracy, with 95% interval"
+    assert axis.xaxis.get_major_formatter()(0.825, 0) == "82.5%"
+
+
+def test_an_accuracy_is_that_of_the_bits_with_the_interval_of_the_model_card():
+    """Of 6 seeds and 4 reviews; in the split test all are right in the same reviews."""
+    validation = np.array([[1, 1, 1, 0], [1, 1, 0, 0]] * 3, bool)
+    test = np.array([[1, 1, 1, 0]] * 6, bool)
+    bits = Correct("", np.arange(6), {"validation": validation, "test": test})
+    of_validation, of_test = plot.accuracies({"single": bits}).to_dict("records")
+    assert (of_validation["split"], of_validation["mean"]) == ("validation", 0.625)
+    assert (of_test["split"], of_test["mean"]) == ("test", 0.75)
+    # The reviews vary, the seeds do not: a normal interval with the standard error of four bits.
+    error = np.std([1, 1, 1, 0], ddof=1) / 2
+    assert of_test["low"] == pytest.approx(0.75 - 1.96 * error, abs=2e-3)
+    assert of_test["high"] == pytest.approx(0.75 + 1.96 * error, abs=2e-3)
+    card = difference(validation, np.zeros_like(validation))
+    assert (of_validation["low"], of_validation["high"]) == (card.low, card.high)
+
+
+def test_the_notebook_is_drawn_for_its_own_reviews_alone_and_one_seed_has_no_interval(
+    drawn: list[Any],
+):
+    one = table(single=[(0.8, NAN, NAN, "")] * 2).assign(seeds=1)
+    csv_facts = FACTS.model_copy(update={"source": "csv:mine.csv"})
+    plot.test_accuracy(one, {"single": 0.85}, csv_facts)
+    plot.test_accuracy(one.assign(variant="mine"), {"single": 0.85}, FACTS)
+    for figure, source in zip(drawn, ("reviews from mine.csv", "IMDB reviews"), strict=True):
+        (axis,) = figure.axes
+        assert legend(axis) == ["validation", "test"]
+        assert texts(axis) == ["80.00%"] * 2
+        assert notes(figure)[0].startswith("one seed per variant")
+        assert notes(figure)[1].startswith(source)
+
+
+def test_variants_that_are_as_good_stay_in_the_order_of_params_yaml(drawn: list[Any]):
+    alike = table(**dict.fromkeys("bca", [(0.8, 0.7, 0.9, "~")] * 2))
+    plot.test_accuracy(alike, {}, FACTS)
+    plot.differences(alike, COMPARE, FACTS)
+    plot.error_rates(scores(**{name: [(0.8, 1, 1)] for name in "bca"}), FACTS)
+    assert [names(figure.axes[0]) for figure in drawn] == [["b", "c", "a"]] * 3
+    assert drawn[0].get_suptitle() == "Most validation reviews right: b 80.00%, c 80.00%"
+
+
+def test_the_notebooks_accuracies_are_those_of_its_test_reviews(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(PROJECT)
+    assert plot.notebook_accuracies()["single"] == 0.8532  # In [104]
 
 
 def test_a_difference_is_drawn_with_its_interval_and_its_verdict(drawn: list[Any]):
@@ -367,24 +394,17 @@ def test_a_difference_is_drawn_with_its_interval_and_its_verdict(drawn: list[Any
     assert figure.get_suptitle() == "Better than single on the validation reviews: 1 of 2 variants"
     assert notes(figure) == [KERAS]
     assert names(axis) == ["best", "worst"]
-    above, below = -0.17, 0.17
-    assert lines(axis, color=VALIDATION, linewidth=2) == [
-        ([0.5, 2], [above, above]),
-        ([-3, -1], [1 + above, 1 + above]),
-    ]
-    assert lines(axis, color=VALIDATION, marker="s") == [([1], [above]), ([-2], [1 + above])]
-    assert lines(axis, color=TEST, linewidth=2) == [
-        ([1, 4], [below, below]),
-        ([-4, 2], [1 + below, 1 + below]),
-    ]
-    assert lines(axis, color=TEST, marker="o") == [([3], [below]), ([-1], [1 + below])]
+    assert segments(axis, VALIDATION) == [(0.5, 2, ABOVE), (-3, -1, 1 + ABOVE)]
+    assert lines(axis, color=VALIDATION, marker="s") == [([1, -2], [ABOVE, 1 + ABOVE])]
+    assert segments(axis, TEST) == [(1, 4, BELOW), (-4, 2, 1 + BELOW)]
+    assert lines(axis, color=TEST, marker="o") == [([3, -1], [BELOW, 1 + BELOW])]
     marked = [text for text in axis.texts if isinstance(text, Annotation)]
     words = [(text.get_text().strip(), *np.round(text.xy, 6).tolist()) for text in marked]
-    assert words == [
-        ("better", 2, above),
-        ("worse", -1, 1 + above),
-        ("better", 4, below),
-        ("~", 2, 1 + below),
+    assert sorted(words) == [
+        ("better", 2, ABOVE),
+        ("better", 4, BELOW),
+        ("worse", -1, 1 + ABOVE),
+        ("~", 2, 1 + BELOW),
     ]
     assert legend(axis) == ["validation", "test", "less than 0.2 points: does not matter"]
     assert lines(axis, color="black", linewidth=0.8) == [([0, 0], [0, 1])]
@@ -398,12 +418,12 @@ def test_a_difference_is_drawn_with_its_interval_and_its_verdict(drawn: list[Any
 
 
 def test_without_an_interval_or_a_smallest_effect_neither_is_drawn(drawn: list[Any]):
-    nan = float("nan")
-    rows = table(one=[(0.01, nan, nan, "too few seeds"), (0.02, nan, nan, "too few seeds")])
+    rows = table(one=[(0.01, NAN, NAN, "too few seeds"), (0.02, NAN, NAN, "too few seeds")])
     plot.differences(rows, CompareParams(reference="single", min_effect=0), FACTS)
     plot.differences(table(), COMPARE, FACTS)
     axis, nothing = (figure.axes[0] for figure in drawn)
-    assert lines(axis, linewidth=2) == [([1, 1], [-0.17, -0.17]), ([2, 2], [0.17, 0.17])]
+    assert lines(axis, marker="s") == [([1], [ABOVE])]
+    assert [text.xy for text in axis.texts] == [(1, ABOVE), (2, BELOW)]
     assert legend(axis) == ["validation", "test"]
     assert drawn[0].get_suptitle().endswith("0 of 1 variants")
     assert drawn[1].get_suptitle().endswith("0 of 0 variants")
@@ -411,33 +431,23 @@ def test_without_an_interval_or_a_smallest_effect_neither_is_drawn(drawn: list[A
 
 
 def test_the_error_rates_are_the_shares_of_negative_and_of_positive_reviews(drawn: list[Any]):
-    """Of 10 negative and 20 positive reviews; the variant with the fewest errors comes first."""
+    """Of 10 negative and 20 positive reviews; the best on the validation reviews comes first."""
     path = plot.error_rates(FIVE, FACTS)
     (figure,) = drawn
     negative, positive = figure.axes
     assert path == Path("plots/figures/error_rates.png")
-    title = "Wrong more often on positive than on negative reviews: 1 of 2 variants"
-    assert figure.get_suptitle() == title
-    assert notes(figure) == [
-        "test reviews; 3 seeds per variant, each a dot; line: their mean",
-        KERAS,
-    ]
-    assert names(negative) == ["single", "other"]
-    assert lines(negative, color=TEST, marker="o", alpha=0.5) == [
-        ([0.1, 0.3, 0.2], [0, 0, 0]),
-        ([0.5, 0.5], [1, 1]),
-    ]
-    assert lines(positive, color=TEST, marker="o", alpha=0.5) == [
-        ([0.4, 0.2, 0.3], [0, 0, 0]),
-        ([0.05, 0.05], [1, 1]),
-    ]
-    assert lines(negative, color="black", marker="|", markersize=14) == [([0.2], [0]), ([0.5], [1])]
-    assert lines(positive, color="black", marker="|", markersize=14) == [
-        ([0.3], [0]),
-        ([0.05], [1]),
-    ]
-    assert texts(negative) == ["20.0%", "50.0%"]
-    assert texts(positive) == ["30.0%", "5.0%"]
+    assert figure.get_suptitle() == "Error rates on negative and on positive test reviews"
+    note = "3 seeds per variant, each a dot; line: their mean; ordered by validation accuracy"
+    assert notes(figure) == [note, KERAS]
+    assert names(negative) == ["other", "single"]
+    dots = {"color": TEST, "marker": "o", "alpha": 0.5}
+    assert lines(negative, **dots) == [([0.5, 0.5], [0, 0]), ([0.1, 0.3, 0.2], [1, 1, 1])]
+    assert lines(positive, **dots) == [([0.05, 0.05], [0, 0]), ([0.4, 0.2, 0.3], [1, 1, 1])]
+    means = {"color": "black", "marker": "|", "markersize": 14}
+    assert lines(negative, **means) == [([0.5], [0]), ([0.2], [1])]
+    assert lines(positive, **means) == [([0.05], [0]), ([0.3], [1])]
+    assert texts(negative) == ["50.0%", "20.0%"]
+    assert texts(positive) == ["5.0%", "30.0%"]
     assert negative.get_xlabel() == "negative reviews taken for positive"
     assert positive.get_xlabel() == "positive reviews taken for negative"
     assert [axis.get_xlim()[1] for axis in figure.axes] == pytest.approx([0.525, 0.525])
@@ -449,7 +459,6 @@ def test_variants_without_an_error_and_labels_without_a_review_are_drawn(drawn: 
     (figure,) = drawn
     assert [texts(axis) for axis in figure.axes] == [["0.0%"], ["0.0%"]]
     assert figure.axes[0].get_xlim() == pytest.approx((0, 0.0105))
-    assert figure.get_suptitle().endswith("0 of 1 variants")
 
 
 def history(*seeds: list[tuple[float, float]], kept: list[int]) -> pd.DataFrame:
@@ -487,9 +496,8 @@ def test_a_learning_curve_is_the_mean_of_the_seeds_within_their_range(drawn: lis
     assert figure.get_suptitle() == (
         "single: kept as soon as the validation loss is lowest, after epoch 2"
     )
-    note = "mean and range over 2 seeds; circles: the epoch kept, and of how many seeds; "
-    note += "thin: the seeds that were trained for more than 2 epochs"
-    assert notes(figure) == [note, KERAS]
+    thin = "thin: the seeds that were trained for more than 2 epochs"
+    assert notes(figure) == [f"mean and range over 2 seeds; {thin}", KERAS]
     for axis, sign, start in ((loss, 1, 0), (accuracy, -1, 1)):
         means = {TRAIN: [0.6, 0.4], VALIDATION: [0.7, 0.3]}
         ends = [{1: (0.5, 0.7), 2: (0.3, 0.5)}, {1: (0.6, 0.8), 2: (0.2, 0.4)}]
@@ -506,18 +514,41 @@ def test_a_learning_curve_is_the_mean_of_the_seeds_within_their_range(drawn: lis
             for epoch, (low, high) in ends[number].items():
                 expected = sorted(start + sign * end for end in (low, high))
                 assert band(axis, number)[epoch] == pytest.approx(expected)
-        hollow = {"markerfacecolor": "none", "markeredgecolor": "black", "markersize": 8}
+        hollow = {"markerfacecolor": "none", "markeredgecolor": "black", "markersize": 10}
         ((epochs, values),) = lines(axis, marker="o", **hollow)
         assert epochs == [2]
         assert values == pytest.approx([start + sign * 0.3])
-        assert texts(axis) == ["2"]
+        assert texts(axis) == []  # all seeds keep this epoch
         assert axis.get_xlabel() == "epoch"
         assert axis.get_xticks().tolist() == [1, 2, 3]
         assert axis.get_xlim() == pytest.approx((0.91, 3.09))
-    assert legend(loss) == ["train", "validation", "kept"]
+    assert lines(loss, color=VALIDATION, marker="v") == [([2], pytest.approx([0.3]))]
+    assert legend(loss) == ["train", "validation", "kept", "lowest mean"]
     assert legend(accuracy) == []
     assert loss.get_ylabel() == "loss: mean squared error"
     assert accuracy.get_ylabel() == "accuracy"
+
+
+def test_losses_that_would_flatten_the_rest_are_above_the_axis(drawn: list[Any]):
+    """The axis ends at three times the highest validation loss after the lowest: 0.2 of epoch 3."""
+    curves.learning_curves(history([(9, 5), (0.1, 0.1), (0, 0.2)], kept=[3]), RECIPE, FACTS)
+    curves.learning_curves(history([(0.5, 0.5), (0.1, 0.1), (0, 0.2)], kept=[3]), RECIPE, FACTS)
+    curves.learning_curves(history([(9, 5), (0.1, 0.1)], kept=[2]), RECIPE, FACTS)
+    clipped, whole, to_the_end = drawn
+    assert clipped.axes[0].get_ylim() == pytest.approx((0, 0.6))
+    assert to_the_end.axes[0].get_ylim() == pytest.approx((0, 0.3))
+    assert "; the first losses are above the axis" in notes(clipped)[0]
+    assert whole.axes[0].get_ylim()[1] > 0.5
+    assert "above" not in notes(whole)[0]
+
+
+def test_an_epoch_that_some_seeds_keep_says_how_many(drawn: list[Any]):
+    losses = [(0.5, 0.5), (0.1, 0.1), (0, 0.2)]
+    curves.learning_curves(history(losses, losses, losses, kept=[1, 2, 2]), RECIPE, FACTS)
+    for axis in drawn[0].axes:
+        marked = [(text.get_text(), text.xy[0]) for text in axis.texts]
+        assert marked == [("1 of 3", 1), ("2 of 3", 2)]
+    assert "kept, by how many seeds" in legend(drawn[0].axes[0])
 
 
 def test_a_refit_and_penalties_are_said_but_a_refit_is_not_drawn(drawn: list[Any]):
@@ -555,21 +586,20 @@ def test_pictures_are_the_same_bytes_every_time_and_have_room_for_every_variant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
-    many = {f"variant_{n}{'_' * 90}": [(0.5 + n / 100, 1, 2)] * 2 for n in range(20)}
+    many = [f"variant_{n}{'_' * 90}" for n in range(20)]
+    rows = table(**dict.fromkeys(many, [(0.1, 0.0, 0.2, "~")] * 2))
     pictures = []
     for _ in range(2):
         paths = [
-            plot.test_accuracy(scores(**many), {}, FACTS),
-            plot.error_rates(scores(**many), FACTS),
-            plot.differences(
-                table(**dict.fromkeys(many, [(0.1, 0.0, 0.2, "~")] * 2)), COMPARE, FACTS
-            ),
+            plot.test_accuracy(rows, {}, FACTS),
+            plot.error_rates(scores(**dict.fromkeys(many, [(0.5, 1, 2)] * 2)), FACTS),
+            plot.differences(rows, COMPARE, FACTS),
             curves.learning_curves(TWO, RECIPE, FACTS),
         ]
         pictures.append([path.read_bytes() for path in paths])
     assert pictures[0] == pictures[1]
     sizes = [np.frombuffer(picture[16:24], ">u4").tolist() for picture in pictures[0]]
-    assert sizes == [[900, 870], [900, 870], [900, 1170], [1000, 420]]
+    assert sizes == [[900, 1170], [900, 870], [900, 1170], [1000, 420]]
     for picture in pictures[0]:
         assert b"Software" not in picture
         assert b"tIME" not in picture

@@ -7,7 +7,7 @@ import pytest
 
 from workflow.base.files import PredictionFacts
 from workflow.base.reviews import Reviews
-from workflow.report import error_analysis
+from workflow.report import error_analysis, error_charts
 from workflow.report.error_analysis import Predictions
 
 SEEDS, REVIEWS, WORDS = 3, 400, 60
@@ -29,6 +29,30 @@ def made_up(seed: int) -> tuple[Any, Any]:
 def predictions(labels: Any, by_seed: Any) -> Predictions:
     facts = PredictionFacts.model_validate(FACTS | MORE)
     return Predictions(facts, np.array(by_seed, np.float32), np.array(labels) == 1)
+
+
+def test_the_reliability_diagram_has_a_bar_for_each_bin_and_a_line_for_each_seed():
+    by_seed = [[0.95, 0.91, 0.13, 0.33], [0.95, 0.91, 0.97, 0.35]]
+    chart = error_charts.reliability_diagram(predictions([1, 1, 0, 1], by_seed))
+    bars, _, lines = chart["datasets"].values()
+    assert [(row["start"], row["end"], row["share"]) for row in bars] == [
+        (0.3, 0.4, 0.25),
+        (0.5, 0.6, 0.25),  # the mean of 0.13 and 0.97
+        (0.9, 1.0, 0.5),
+    ]
+    assert [row["reviews"] for row in bars] == [1, 1, 2]
+    drawn = {(row["of"], row["line"]) for row in lines}
+    assert drawn == {("one seed", "0"), ("one seed", "1"), ("mean of the seeds", "mean")}
+
+
+def test_the_roc_curves_have_a_logarithmic_axis_and_no_point_beyond_it():
+    chart = error_charts.roc_curves(predictions(*made_up(1)))
+    diagonal, lines = chart["datasets"].values()
+    assert all(row["x"] == row["y"] for row in diagonal)
+    assert {row["of"] for row in lines} == {"one seed", "mean of the seeds"}
+    assert min(row["x"] for row in lines) >= 0.001
+    (x,) = [layer["encoding"]["x"] for layer in chart["layer"] if "scale" in layer["encoding"]["x"]]
+    assert x["scale"] == {"type": "log", "domain": [0.001, 1]}
 
 
 def test_the_roc_curve_is_drawn_with_few_points_and_nearly_its_whole_area():

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,7 +14,7 @@ import pandas as pd
 import pytest
 
 from commands import errors
-from tests.conftest import call, make_workspace, refusal
+from tests.conftest import call, make_workspace, refusal, seen_in_chromium
 from tests.test_error_analysis import FACTS, MORE, REVIEWS, WORDS, made_up, predictions
 from workflow.base.files import RERUN_HINT, write_json
 from workflow.base.files import REVIEWS as FOLDER
@@ -108,12 +107,32 @@ def test_every_group_of_the_table_has_all_reviews_and_all_errors(folder: Path):
     assert (groups["wrong"] == ours.wrong.sum()).all()
 
 
+def test_the_groups_that_can_be_compared_share_an_axis():
+    """The agreement of the seeds goes further: where they disagree, half are wrong."""
+    rows = [
+        ("label", "negative", 100, 10),
+        ("label", "positive", 100, 20),
+        ("words", "1 to 9", 200, 30),
+        ("agreement", "1 of 3", 4, 2),
+    ]
+    table = pd.DataFrame(rows, columns=["by", "group", "reviews", "wrong"])
+    charts = errors.vega_charts(predictions(*made_up(1)), table, pd.DataFrame())
+    ends = {
+        by: charts[f"by-{by}"]["layer"][0]["encoding"]["x"]["scale"]["domain"][1]
+        for by in ("label", "words", "agreement")
+    }
+    assert ends["label"] == ends["words"] == pytest.approx(0.289, abs=1e-3)  # of 20 of 100: Wilson
+    assert ends["agreement"] > 0.5
+    (drawn, _) = charts["by-label"]["datasets"].values()
+    assert [row["row"] for row in drawn] == ["negative|10.0% of 100", "positive|20.0% of 100"]
+
+
 def test_the_contribution_of_an_n_gram_is_shared_among_its_words():
     contributions = [("good", 1.0), ("film", 0.01), ("not good", -3.0)]
-    assert errors.highlighted("not good a good film".split(), contributions) == [
+    assert errors.highlighted("not good br good film".split(), contributions) == [
         ("not", "negative", 6, "-1.50"),
         ("good", "negative", 2, "-0.50"),
-        ("a", "negative", 0, "+0.00"),
+        ("\n", "negative", 0, "+0.00"),
         ("good", "positive", 4, "+1.00"),
         ("film", "positive", 0, "+0.01"),
     ]
@@ -144,7 +163,9 @@ def without_scripts(page: str) -> str:
 def test_the_page_says_what_it_is_of(page: str):
     ours = predictions(*made_up(1))
     wrong = ours.wrong_in_every_seed()
-    assert f"<h1>{len(wrong)} of 400 test reviews are wrong in every seed of candidate</h1>" in page
+    right = 1 - ours.wrong.mean()
+    assert f"<h1>candidate is right in {right:.2%} of 400 test reviews</h1>" in page
+    assert f"<p>{len(wrong)} ({len(wrong) / 400:.1%}) are wrong in every seed.</p>" in page
     assert "9 train, 6 validation, 400 test" in page
     assert "3 seeds" in page
     mean = error_analysis.scores(ours.labels, ours.mean)
@@ -154,7 +175,7 @@ def test_the_page_says_what_it_is_of(page: str):
     assert shown == wrong[:50].tolist()
     confidence = np.abs(ours.mean[shown] - 0.5)
     assert (np.diff(confidence) <= 0).all()
-    assert page.count("<b>for positive:</b>") == len(shown)
+    assert page.count("<b>for positive, in log-odds:</b>") == len(shown)
 
 
 def test_the_reviews_on_which_two_variants_differ_most_come_first(page: str):
@@ -196,32 +217,13 @@ def test_own_reviews_and_other_variants_leave_the_table_in_git_alone(here: Path)
 
 
 def test_chromium_draws_the_charts_and_runs_nothing_of_a_review(page: str, tmp_path: Path):
-    chromium = shutil.which("chromium")
-    if not chromium:
-        pytest.skip("apt-get install chromium to test the page of make errors")
-    count = """<script>addEventListener("load", () => setTimeout(() => {
-      document.body.innerHTML = `<pre>${JSON.stringify([
-        document.querySelectorAll("svg.marks").length, typeof stolen,
-        document.documentElement.scrollWidth - innerWidth,
-      ])}</pre>`;
-    }, 3000));</script></body>"""
     html = tmp_path / "page.html"
-    start, _, end = page.rpartition("</body>")
-    html.write_text(start + count + end, "utf-8")
-    options = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync"
-    options += " --disable-background-networking --disable-component-update --dump-dom"
-    seen = subprocess.run(
-        [
-            *(chromium, *options.split(), f"--user-data-dir={tmp_path / 'profile'}"),
-            *("--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000"),
-            *("--window-size=500,900", html.as_uri()),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=240,
-    )
-    charts, stolen, too_wide = json.loads(re.findall("<pre>(.*)</pre>", seen.stdout)[-1])
+    html.write_text(page, "utf-8")
+    script = """[
+      document.querySelectorAll("svg.marks").length, typeof stolen,
+      document.documentElement.scrollWidth - innerWidth,
+    ]"""
+    charts, stolen, too_wide = seen_in_chromium(html, 500, script)
     assert charts == 7
     assert stolen == "undefined"
     assert too_wide <= 0
@@ -231,7 +233,7 @@ def test_the_real_network_explains_its_errors(copy: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(copy)
     call("commands.errors", "single", "--reviews", "3")
     page = Path("errors/single.html").read_text("utf-8")
-    assert "test reviews are wrong in every seed of single" in page
+    assert "<h1>single is right in " in page
     if "All of them" not in page:
         assert len(re.findall(r"Review \d+ · label", page)) == 3
 

@@ -1,12 +1,9 @@
 """What the pages in docs/ and the templates in .dvc/plots contain is true of the code."""
 
-import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -48,21 +45,7 @@ def test_the_copies_in_the_archive_are_as_many_as_the_page_says(
     assert printed.count("\n") == 2
 
 
-def scales(value: Any) -> Iterator[tuple[list[str], list[str]]]:
-    """The domain and range of each scale in a Vega-Lite specification that has both."""
-    if isinstance(value, dict) and {"domain", "range"} <= value.keys():
-        yield value["domain"], value["range"]
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
-    for part in inner:
-        yield from scales(part)
-
-
-def test_all_charts_have_the_colours_of_the_style():
-    found = set()
-    for path in (PROJECT / ".dvc/plots").glob("*.json"):
-        for domain, colours in scales(json.loads(path.read_text("utf-8"))):
-            found |= set(zip(domain, colours, strict=True))
-    assert found == set(COLOURS.items())
+def test_the_page_of_errors_has_the_colours_of_the_pictures():
     page = (PROJECT / "commands/errors.html").read_text("utf-8")
     names = {"blue": "train", "positive": "train", "negative": "validation"}
     for name, split in names.items():

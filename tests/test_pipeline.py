@@ -67,7 +67,7 @@ def test_an_experiment_with_the_candidate_trains_it_alone(
     assert {name.split(".")[0] for name in diff} == {"candidate"}
     assert all(len(line) <= 100 for line in dvc("metrics diff").splitlines())
     assert "model.dropout" in dvc("params diff")
-    assert "learning_curves_candidate.png" in dvc("plots diff --json")
+    assert "plots/history/candidate.csv" in dvc("plots diff --json")
 
 
 def test_a_wrong_value_stops_before_any_training(copy: Path, mirror: Path, home: Path, dvc: Dvc):

@@ -32,7 +32,7 @@ from workflow.base.files import PREDICTIONS, REVIEWS, read_json, write_json
 from workflow.base.reviews import Reviews, load_reviews
 from workflow.serving import saved_model
 from workflow.serving.predictor import Predictor, column_weights, sparse
-from workflow.text.vocabulary import Vocabulary
+from workflow.text.vocabulary import Vocabulary, with_line_breaks
 
 VARIANTS = ("candidate", "deep")  # n-grams and multi-hot vectors
 
@@ -467,6 +467,11 @@ def test_a_review_is_decoded(capsys):
     right = ((by_seed > 0.5) == positive).sum()
     assert variants[0] == f"candidate: {word} {by_seed.mean():.3f}, {right}/3 seeds right"
     assert variants[1].startswith("deep: ")
+
+
+def test_what_is_left_of_br_tags_is_read_as_a_line_break():
+    text = "br a film br br from br brazil br"
+    assert with_line_breaks(text).split("\n") == ["", "a film", "from", "brazil", ""]
 
 
 def test_of_the_training_reviews_the_first_have_predictions(capsys):

@@ -20,8 +20,7 @@ mpl.rcParams |= {
     "legend.frameon": False,
 }
 
-# From Okabe and Ito, "Color Universal Design" (2008): distinct for any colour vision. A test holds
-# the Vega templates in .dvc/plots to them.
+# From Okabe and Ito, "Color Universal Design" (2008): distinct for any colour vision.
 COLOURS = {"train": "#0072B2", "validation": "#D55E00", "test": "#009E73"}
 
 
@@ -54,10 +53,10 @@ def rows(panels: int, names: Sequence[str], height: float) -> tuple[Figure, list
     return figure, list(axes.flat)
 
 
-def beside(axis: Axes, row: int, text: str) -> None:
+def beside(axis: Axes, row: float, text: str, colour: str = "black") -> None:
     """Write `text` at the right end of a row."""
     place = axis.get_yaxis_transform()
-    axis.text(1.02, row, text, transform=place, va="center", fontsize=9)
+    axis.text(1.02, row, text, transform=place, va="center", fontsize=9, color=colour)
 
 
 def save(figure: Figure, name: str, title: str, *notes: str) -> Path:

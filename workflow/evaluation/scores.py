@@ -42,11 +42,13 @@ def classification_scores(labels: NDArray[Any], probabilities: NDArray[Any]) -> 
 
 
 def calibration(labels: NDArray[Any], probabilities: NDArray[Any]) -> pd.DataFrame:
-    """Per bin with reviews: their number, mean predicted probability, observed share positive."""
+    """Per bin with reviews: number of the bin, mean predicted and observed share, reviews."""
     observed, predicted = calibration_curve(labels, probabilities, n_bins=BINS)
-    table = pd.DataFrame({"predicted": predicted, "observed": observed})
     bins = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], probabilities)  # the same ones
-    return table.assign(reviews=np.unique(bins, return_counts=True)[1])
+    number, reviews = np.unique(bins, return_counts=True)
+    return pd.DataFrame(
+        {"bin": number, "predicted": predicted, "observed": observed, "reviews": reviews}
+    )
 
 
 def calibration_error(labels: NDArray[Any], probabilities: NDArray[Any]) -> float:

@@ -4,19 +4,19 @@ Colours are names from the page's style sheet, which has a light and a dark them
 passes on any name of a colour.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
-from workflow.evaluation.scores import calibration
+from workflow.evaluation.scores import BINS, calibration
 from workflow.report.error_analysis import Predictions, drawn_roc_curve
 
 INK, LINE, BLUE, GREY = "currentColor", "var(--line)", "var(--blue)", "var(--grey)"
 SEED, MEAN = "one seed", "mean of the seeds"
-RATE_LABEL = "format(datum.rate, '.1%') + ' of ' + format(datum.reviews, ',')"
 FONT = "system-ui, sans-serif"
+LOWEST_RATE = 0.001  # on the logarithmic axis of the ROC curves
 
 
 def specification(chart: Any, height: int) -> dict[str, Any]:
@@ -39,50 +39,53 @@ def specification(chart: Any, height: int) -> dict[str, Any]:
     return vega_lite
 
 
-def error_rates(table: pd.DataFrame, overall: float) -> dict[str, Any]:
-    """A bar with its interval for each group; a dashed line for all reviews together."""
-    # Beyond the longest interval there is room for the numbers, but no label above 100%.
-    scale = alt.Scale(domain=[0, 1.5 * max(table["high"].max(), overall)])
-    labels = "datum.value <= 1 ? datum.label : ''"
-    axis = alt.Axis(format="~%", grid=False, tickCount=5, labelExpr=labels)
-    base = alt.Chart(table).encode(
-        y=alt.Y("group:N", sort=None, title=None, axis=alt.Axis(domain=False, ticks=False)),
+def error_rates(table: pd.DataFrame, overall: float, top: float) -> dict[str, Any]:
+    """A bar with its interval for each group; a dashed line for all reviews together.
+
+    The axis ends at `top`. The values are below the names of the groups, where no interval reaches
+    them however narrow the page is.
+    """
+    shares = zip(table["group"], table["rate"], table["reviews"], strict=True)
+    rows = [f"{group}|{rate:.1%} of {reviews:,}" for group, rate, reviews in shares]
+    labels = alt.Axis(
+        domain=False,
+        ticks=False,
+        labelExpr="split(datum.label, '|')",
+        labelLimit=0,
+        labelOffset=-7,
+    )
+    base = alt.Chart(table.assign(row=rows)).encode(
+        y=alt.Y("row:N", sort=None, title=None, axis=labels),
         tooltip=[
             alt.Tooltip("group:N"),
             *(alt.Tooltip(f"{name}:Q", format=",") for name in ("reviews", "wrong")),
             *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("rate", "low", "high")),
         ],
     )
-    bars = base.mark_bar(color=BLUE, opacity=0.75).encode(
+    axis, scale = alt.Axis(format="~%", grid=False, tickCount=5), alt.Scale(domain=[0, top])
+    bars = base.mark_bar(color=BLUE, opacity=0.75, height=16).encode(
         x=alt.X("rate:Q", title="wrong", axis=axis, scale=scale)
     )
     intervals = base.mark_rule(color=INK).encode(x="low:Q", x2="high:Q")
-    numbers = (
-        base.transform_calculate(rate_label=RATE_LABEL)
-        .mark_text(align="right", color=INK, fontSize=12)
-        .encode(x=alt.value("width"), text="rate_label:N")
-    )
     line = alt.Chart(pd.DataFrame({"rate": [overall]}))
     line = line.mark_rule(color=INK, strokeDash=[4, 4]).encode(x="rate:Q")
-    return specification(bars + intervals + line + numbers, 30 * len(table))
+    return specification(bars + intervals + line, 38 * len(table))
 
 
-def curves(tables: Iterable[pd.DataFrame], x: str, y: str, **mark: Any) -> dict[str, Any]:
-    """A line for each seed and, last, for their mean, from 0 to 1 and with the diagonal."""
-    axis, unit = alt.Axis(format="~%", tickCount=5), alt.Scale(domain=[0, 1])
+def curves(tables: list[pd.DataFrame], x: str, y: str, scale: alt.Scale, **mark: Any) -> Any:
+    """A line for each seed and, last, for their mean; dashed: where x and y are the same."""
     *seeds, mean = tables
     named = [table.assign(line=str(number), of=SEED) for number, table in enumerate(seeds)]
     data = pd.concat([*named, mean.assign(line="mean", of=MEAN)], ignore_index=True)
+    axis = alt.Axis(format="~%", tickCount=4)
     tooltip = [alt.Tooltip("of:N")]
     tooltip += [alt.Tooltip(f"{key}:Q", title=t, format=".1%") for key, t in (("x", x), ("y", y))]
-    if "reviews" in data:
-        tooltip.append(alt.Tooltip("reviews:Q", format=","))
     lines = (
         alt.Chart(data)
-        .mark_line(**mark)
+        .mark_line(clip=True, **mark)
         .encode(
-            x=alt.X("x:Q", title=x, axis=axis, scale=unit),
-            y=alt.Y("y:Q", title=y, axis=axis, scale=unit),
+            x=alt.X("x:Q", title=x, axis=axis, scale=scale),
+            y=alt.Y("y:Q", title=y, axis=axis, scale=alt.Scale(domain=[0, 1])),
             detail="line:N",
             order="x:Q",
             color=alt.Color("of:N", scale=alt.Scale(domain=[SEED, MEAN], range=[GREY, BLUE])),
@@ -90,24 +93,43 @@ def curves(tables: Iterable[pd.DataFrame], x: str, y: str, **mark: Any) -> dict[
             tooltip=tooltip,
         )
     )
-    diagonal = alt.Chart(pd.DataFrame({"x": [0, 1], "y": [0, 1]}))
-    diagonal = diagonal.mark_line(color=LINE, strokeDash=[4, 4]).encode(x="x:Q", y="y:Q")
-    return specification(diagonal + lines, 300)
+    same = np.geomspace(LOWEST_RATE, 1, 50).round(4)
+    diagonal = alt.Chart(pd.DataFrame({"x": same, "y": same}))
+    return diagonal.mark_line(color=GREY, strokeDash=[4, 4]).encode(x="x:Q", y="y:Q") + lines
 
 
 def reliability_diagram(predictions: Predictions) -> dict[str, Any]:
-    """How often reviews of each predicted probability are positive."""
+    """How often reviews of each predicted probability are positive; bars: how many there are."""
     all_of_them = [*predictions.by_seed, predictions.mean]
-    tables = (calibration(predictions.labels, probabilities) for probabilities in all_of_them)
-    tables = (table.rename(columns={"predicted": "x", "observed": "y"}) for table in tables)
-    return curves(tables, "predicted probability", "share of positives", point={"size": 25})
+    tables = [calibration(predictions.labels, probabilities) for probabilities in all_of_them]
+    bins = tables[-1][["bin", "reviews"]]
+    bins = bins.assign(
+        start=bins["bin"] / BINS,
+        end=(bins["bin"] + 1) / BINS,
+        share=bins["reviews"] / len(predictions.labels),
+    )
+    base = alt.Chart(bins).encode(y="share:Q", tooltip=alt.Tooltip("reviews:Q", format=","))
+    bars = base.mark_rect(color=GREY, opacity=0.4).encode(x="start:Q", x2="end:Q", y2=alt.datum(0))
+    numbers = base.transform_calculate(middle="(datum.start + datum.end) / 2")
+    numbers = numbers.mark_text(color=INK, fontSize=10, dy=-6).encode(
+        x="middle:Q", text=alt.Text("reviews:Q", format=".2~s")
+    )
+    points = [table.rename(columns={"predicted": "x", "observed": "y"}) for table in tables]
+    unit = alt.Scale(domain=[0, 1])
+    lines = curves(points, "predicted probability", "share of positives", unit, point={"size": 25})
+    return specification(bars + lines + numbers, 300)
 
 
 def roc_curves(predictions: Predictions) -> dict[str, Any]:
-    """How many positive reviews are found, for how many negative ones by mistake."""
+    """How many positive reviews are found, for how many negative ones by mistake.
+
+    On a linear axis the curve of a good network would lie along the left edge.
+    """
     all_of_them = [*predictions.by_seed, predictions.mean]
-    tables = (drawn_roc_curve(predictions.labels, of_one).round(4) for of_one in all_of_them)
-    return curves(tables, "false positive rate", "true positive rate")
+    tables = [drawn_roc_curve(predictions.labels, of_one).round(4) for of_one in all_of_them]
+    visible = [table[table["x"] >= LOWEST_RATE] for table in tables]
+    log = alt.Scale(type="log", domain=[LOWEST_RATE, 1])
+    return specification(curves(visible, "false positive rate", "true positive rate", log), 300)
 
 
 def disagreement_matrix(shares: pd.DataFrame) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The words that reviews are made of: texts to word ranks, and back."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,11 @@ from workflow.base.errors import reading
 from workflow.base.files import RERUN_HINT, ReviewFacts, read_json
 from workflow.base.reviews import Reviews
 from workflow.text.tokenizer import TOKENIZERS, keras_tokens, strip_html
+
+
+def with_line_breaks(text: str) -> str:
+    """A decoded review to be read: in the archive, the word br is what is left of <br />."""
+    return re.sub(r"(?:(?:^| )br)+(?: |$)", "\n", text)
 
 
 @dataclass(frozen=True)
