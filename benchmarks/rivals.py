@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.classifiers import GRIDS
 from benchmarks.measure import Measured, Run, measured, python, run, set_params
 from benchmarks.sandbox import Sandbox
-from workflow.base.files import CANDIDATE, HELD_OUT, PREDICTIONS, read_json
+from workflow.base.files import CANDIDATE, HELD_OUT, PREDICTIONS, PredictionFacts, read_json
 from workflow.evaluation.results import Correct, read_correct
 from workflow.evaluation.significance import difference
 
@@ -55,8 +55,8 @@ def candidate(folder: Path) -> tuple[Measured, Correct]:
     stages = ("vectorize", "ngrams"), ("train", CANDIDATE), ("evaluate", CANDIDATE)
     ended = [python(folder, f"stages.{stage}", item) for stage, item in stages]
     predictions = folder / PREDICTIONS / CANDIDATE
-    accuracy = read_json(predictions / "facts.json", dict)["test_accuracy_of_average"]
-    return values(accuracy, ended), read_correct(predictions / "correct.npz")
+    facts: PredictionFacts = read_json(predictions / "facts.json", PredictionFacts)
+    return values(facts.average["accuracy"], ended), read_correct(predictions / "correct.npz")
 
 
 def values(accuracy: float, runs: list[Run]) -> Measured:

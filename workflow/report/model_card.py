@@ -14,7 +14,7 @@ from workflow.base.files import CANDIDATE, HELD_OUT
 from workflow.base.schema import read_yaml
 from workflow.evaluation import results
 from workflow.evaluation.scores import mean_and_std
-from workflow.evaluation.significance import difference
+from workflow.evaluation.significance import difference, verdicts
 from workflow.report.comparison import interval, points, table
 from workflow.report.error_analysis import with_intervals
 
@@ -31,7 +31,8 @@ class Card(NamedTuple):
     facts: files.DataFacts
     scores: pd.DataFrame  # of the candidate
     differences: pd.DataFrame  # of the candidate
-    correct: results.Correct
+    metrics: dict[str, Any]  # by variant
+    correct: dict[str, results.Correct]  # by variant
     errors: pd.DataFrame | None
 
 
@@ -48,18 +49,22 @@ def read_card(folder: Path) -> Card:
     """
     scores = results.read_scores(folder / files.SCORES)
     differences = results.read_differences(folder / files.DIFFERENCES)
-    correct = results.read_correct(folder / files.CORRECT / f"{CANDIDATE}.npz")
+    params = read_yaml(folder / "params.yaml")
+    correct = {
+        variant: results.read_correct(folder / files.CORRECT / f"{variant}.npz")
+        for variant in params["variants"]
+    }
+    metrics = files.read_json(folder / files.METRICS, dict[str, Any])
     facts = results.read_facts(folder / files.METRICS)
     errors = None
     if (folder / ERRORS).exists() and not own_reviews(facts):
         with reading(ERRORS, "; run `make errors` to regenerate it"):
             counts = {"reviews": "int64", "wrong": "int64"}
             errors = pd.read_csv(folder / ERRORS, dtype=counts, keep_default_na=False)
-            if errors["wrong"][0] != (~correct.by_split["test"]).all(axis=0).sum():
+            if errors["wrong"][0] != (~correct[CANDIDATE].by_split["test"]).all(axis=0).sum():
                 raise ValueError("of other results than metrics/")
-    params = read_yaml(folder / "params.yaml")
     scores, differences = (t[t["variant"] == CANDIDATE] for t in (scores, differences))
-    return Card(params, facts, scores, differences, correct, errors)
+    return Card(params, facts, scores, differences, metrics, correct, errors)
 
 
 def recipe_of(params: dict[str, Any], variant: str) -> dict[str, Any]:
@@ -101,16 +106,40 @@ def values(card: Card) -> str:
     ours, theirs = (trained_on(card.params, card.facts, name) for name in (CANDIDATE, reference))
     rows = [["reviews trained on", f"{ours:,} (`{reference}`: {theirs:,})"]]
     for split in HELD_OUT:
-        correct = card.correct.by_split[split]
+        correct = card.correct[CANDIDATE].by_split[split]
         accuracy = difference(correct, np.zeros_like(correct))  # over seeds and reviews
         cell = f"{accuracy.mean:.2%} {interval(accuracy._asdict(), '.2%')}"
         rows.append([f"accuracy, {split}", cell])
     for row in card.differences.to_dict("records"):
         cell = f"{points(row)} points, {row['verdict']}"
         rows.append([f"accuracy minus that of `{reference}`, {row['split']}", cell])
+    if simplest := simplest_as_good(card):
+        for split in HELD_OUT:
+            d = difference(*(card.correct[v].by_split[split] for v in (CANDIDATE, simplest)))
+            rows.append(
+                [f"accuracy minus that of `{simplest}`, {split}", f"{points(d._asdict())} points"]
+            )
+    average = card.metrics[CANDIDATE]["average"]
+    rows += [
+        ["accuracy of the average, test", f"{average['accuracy']:.2%} {interval(average, '.2%')}"],
+        ["Brier score of the average, test", f"{average['brier']:.4f}"],
+        ["calibration error of the average, test", f"{average['calibration_error']:.2%}"],
+    ]
     for name, label in TEST_SCORES.items():
         rows.append([f"{label}, test", mean_and_std(card.scores[f"test_{name}"])])
     return table([f"{len(card.scores)} seeds", ""], rows)
+
+
+def simplest_as_good(card: Card) -> str | None:
+    """The variant with the fewest weights that is shown to be as accurate on validation."""
+    bits = {v: correct.by_split["validation"] for v, correct in card.correct.items()}
+    ours = bits.pop(CANDIDATE)
+    words = verdicts(
+        {variant: difference(ours, theirs) for variant, theirs in bits.items()},
+        card.params["compare"]["min_effect"],
+    )
+    same = [variant for variant, word in words.items() if word == "same"]
+    return min(same, key=lambda variant: card.metrics[variant]["size"]["weights"], default=None)
 
 
 def errors(card: Card) -> str | None:
