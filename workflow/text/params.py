@@ -1,9 +1,11 @@
 """The block data of params.yaml: where reviews come from and how they are divided."""
 
 import json
-from typing import Annotated, Literal
+import math
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from workflow.base.files import SOURCES
 from workflow.base.schema import Block, shortened
@@ -24,13 +26,36 @@ def _source(name: str) -> str:
     return name
 
 
+def label_name(value: str | float) -> str:
+    """A label as JSON lines have it: 1, true; a number without zeros at its end: 4.0 is 4."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text.rstrip("0").rstrip(".") if re.fullmatch(r"-?\d+\.\d+", text) else text
+
+
+def _labels(value: Any) -> Any:
+    labels = value if isinstance(value, list) else [value]
+    if not labels or not all(map(_is_label, labels)):
+        raise ValueError("expected a label, or a list of labels: texts or numbers")
+    return value
+
+
+def _is_label(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) or (isinstance(value, str) and value != "")
+
+
+def _label_names(labels: Any) -> list[str]:
+    values = labels if isinstance(labels, list) else [] if labels is None else [labels]
+    return [label_name(value) for value in values]
+
+
 Name = Annotated[str, StringConstraints(min_length=1)]
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Delimiter = Annotated[str, StringConstraints(pattern='^[^"\r\n]$')]
 Tokenizer = Literal["ascii", "unicode"]  # names in workflow/text/tokenizer.py
-# A number or a boolean stands for its text, as in JSON lines: 1, true.
-Label = Annotated[Name, BeforeValidator(lambda v: json.dumps(v) if isinstance(v, int) else v)]
+Labels = Annotated[Any, AfterValidator(_labels)]
 
 
 class KerasParams(Block):
@@ -49,18 +74,27 @@ class BundledParams(Block):
 
 
 class CsvParams(Block):
-    """The user's own reviews: a file, or a folder with train.* and test.*, and how it is read."""
+    """The user's own reviews, in a table or in a folder, and how they are read."""
 
     path: Name
     text: Name
     label: Name
-    positive: Label | None = None
-    negative: Label | None = None
+    positive: Labels | None = None
+    negative: Labels | None = None
     test_share: Annotated[float, Field(gt=0, lt=1)]
     encoding: Annotated[str, AfterValidator(text_encoding)] = "utf-8"
     delimiter: Delimiter | None = None  # as the header shows
     tokenizer: Tokenizer = "ascii"
     duplicates: Literal["keep", "drop"] = "drop"
+
+    @property
+    def positive_labels(self) -> list[str]:
+        """The labels of positive reviews; none: as found in the file."""
+        return _label_names(self.positive)
+
+    @property
+    def negative_labels(self) -> list[str]:
+        return _label_names(self.negative)
 
     @model_validator(mode="after")
     def _names_differ(self) -> "CsvParams":
@@ -68,8 +102,9 @@ class CsvParams(Block):
             raise ValueError(f"text and label are both {shortened(self.text)}")
         if (self.positive is None) != (self.negative is None):
             raise ValueError("positive and negative must be both null or both given")
-        if self.positive is not None and self.positive == self.negative:
-            raise ValueError(f"positive and negative are both {shortened(self.positive)}")
+        for label in self.positive_labels:
+            if label in self.negative_labels:
+                raise ValueError(f"positive and negative are both {shortened(label)}")
         return self
 
 
