@@ -549,7 +549,6 @@ def test_bad_parameters(changes: dict[str, Any], reason: str):
 
 def test_unicode_tokens_are_chosen_and_handed_on(use):
     use(TEN.replace("all", "ÄRGER"), tokenizer="unicode")
-    edit_params(Path(), features__multi_hot__num_words=8)
     call("stages.download")
     call("stages.vectorize", "multi_hot")
     encoder = features_folder("multi_hot") / "encoder"
@@ -577,7 +576,6 @@ def test_dvc_knows_the_file():
 
 def test_the_figures_name_the_file(use):
     use(TEN, "50$ or 60$.csv")
-    edit_params(Path(), features__multi_hot__num_words=8)
     call("stages.download")
     call("stages.vectorize", "multi_hot")
     facts = read_json(features_folder("multi_hot") / "facts.json", FeatureFacts)
