@@ -110,7 +110,7 @@ def main() -> None:
         (folder / f"{variant}.npz").write_bytes(bits.to_bytes())
     differences.to_csv(DIFFERENCES, index=False, float_format="%.6g")
     scores.to_csv(SCORES, index=False)
-    data = facts[reference].model_dump(include=set(DataFacts.model_fields))
+    data = facts[reference].model_dump(include=set(DataFacts.model_fields), exclude_none=True)
     data["sha256"] = sha256[:12]
     write_json(METRICS, {"data": data} | summarize(scores, averages, differences))
     print(f"accuracy minus that of {reference}, 95% interval, and seeds won:")

@@ -111,7 +111,7 @@ def main() -> None:
     (folder / "correct.npz").write_bytes(bits.to_bytes())
     average = is_positive(on_test.mean(axis=0)) == test.labels
     accuracy = {"test_accuracy_of_average": float(average.mean())}
-    write_json(folder / "facts.json", facts.model_dump() | accuracy)
+    write_json(folder / "facts.json", facts.model_dump(exclude_none=True) | accuracy)
     scores.to_csv(folder / "scores.csv", index=False)
     accuracies = mean_and_std(scores["test_accuracy"])
     print(f"{variant}: {len(seeds)} seeds, test accuracy {accuracies}")

@@ -571,7 +571,7 @@ def test_the_example_has_200_different_reviews_half_of_them_positive():
 def test_dvc_knows_the_file():
     download = YAML(typ="safe").load(PROJECT / "dvc.yaml")["stages"]["download"]
     assert "${data.csv.path}" in download["deps"]
-    assert "data.csv" in download["params"]
+    assert {"data.csv", "data.limit"} <= {*download["params"]}
 
 
 def test_the_figures_name_the_file(use):
@@ -579,8 +579,9 @@ def test_the_figures_name_the_file(use):
     call("stages.download")
     call("stages.vectorize", "multi_hot")
     facts = read_json(features_folder("multi_hot") / "facts.json", FeatureFacts)
-    line = data_line(facts)
-    assert line == "reviews from 50$ or 60$.csv: 5 train, 3 validation, 2 test"
+    line = "reviews from 50$ or 60$.csv: 5 train, 3 validation, 2 test"
+    assert data_line(facts) == line
+    assert data_line(facts.model_copy(update={"limit": 1000})) == f"{line}, data.limit 1,000"
 
 
 def test_the_next_source_is_used_instead(use, mirror, capsys):

@@ -81,6 +81,30 @@ def load_with_keras(keras_imdb: Any, mirror: Path) -> Any:
         return keras_imdb.load_data(num_words=1000, start_char=None, index_from=0)
 
 
+def test_a_limit_takes_the_first_reviews_of_each_split(workspace, capsys):
+    call("stages.download")
+    every = {split: load_reviews(split) for split in ("training", "test")}
+    share = every["training"].labels.mean()
+    assert f"of the training reviews, {share:.1%} are positive\n" in capsys.readouterr().out
+    sha256 = json.loads((REVIEWS / "facts.json").read_text())["sha256"]
+    edit_params(workspace, data__limit=50)  # there are 60 and 40
+    call("stages.download")
+    for split, number in (("training", 50), ("test", 40)):
+        reviews, first = load_reviews(split), every[split].between(0, number)
+        assert reviews.labels.tolist() == first.labels.tolist()
+        assert reviews.values.tolist() == first.values.tolist()
+    call("stages.vectorize", "multi_hot")
+    for folder in (REVIEWS, features_folder("multi_hot"), features_folder("multi_hot") / "encoder"):
+        facts = json.loads((folder / "facts.json").read_text())
+        assert facts["limit"] == 50
+        assert facts["sha256"] != sha256
+
+
+def test_a_limit_that_leaves_one_label_is_refused(workspace):
+    edit_params(workspace, data__limit=1)
+    refused("data.limit: the first 1 training and test reviews do not have both labels; expected")
+
+
 def test_another_container_gives_the_same_bytes(workspace, tmp_path):
     download.main()
     before = {path.name: path.read_bytes() for path in REVIEWS.iterdir()}

@@ -186,6 +186,7 @@ def test_the_names_are_those_of_keras():
         ("variants.candidate.features", "multi_hot"),
         ("features.ngrams.max_columns", 1000),
         ("train.seeds", 3),
+        ("data.limit", 1000),
         ("data.csv.path", "my reviews.csv"),
     ],
 )

@@ -114,6 +114,7 @@ class DataParams(Block):
     sources: Annotated[list[Annotated[str, AfterValidator(_source)]], Field(min_length=1)]
     seed: Seed
     validation: Annotated[float, Field(gt=0, lt=1)]
+    limit: Annotated[int, Field(ge=1)] | None = None
     keras: KerasParams
     bundled: BundledParams
     csv: CsvParams
