@@ -547,6 +547,19 @@ def test_bad_parameters(changes: dict[str, Any], reason: str):
     assert str(error.value).startswith(f"params.yaml: {reason}")
 
 
+@pytest.mark.parametrize("tokenizer", ["ascii", "characters"])
+@pytest.mark.parametrize(
+    ("text", "unsegmented"), [("这本书很好看", True), ("这本书 很好看", False)]
+)
+def test_words_without_spaces_are_noticed(
+    use, capsys, text: str, tokenizer: str, *, unsegmented: bool
+):
+    use(TEN.replace("all", f"{text}\uff0c{text}"), tokenizer=tokenizer)
+    call("stages.download")
+    reported = "own.csv: 67% of the words are several without spaces between them; set data.csv.tok"
+    assert (reported in capsys.readouterr().err) == (unsegmented and tokenizer == "ascii")
+
+
 def test_unicode_tokens_are_chosen_and_handed_on(use):
     use(TEN.replace("all", "ÄRGER"), tokenizer="unicode")
     call("stages.download")

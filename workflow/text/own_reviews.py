@@ -21,7 +21,7 @@ from workflow.base.reviews import Reviews
 from workflow.text.corpus import Corpus, Integers, number_words, rank_words
 from workflow.text.params import CsvParams, DataParams, label_name
 from workflow.text.rows import Rows, kind_of, read_lines, read_rows, unpack
-from workflow.text.tokenizer import TOKENIZERS
+from workflow.text.tokenizer import TOKENIZERS, UNSEGMENTED
 
 SPLITS = ("train", "test")  # names of files and of folders
 
@@ -54,6 +54,11 @@ def csv_reviews(data: DataParams) -> Corpus:
         )
     with reading(path):
         corpus = rank_words(reviews, content.words, train, test)
+    if (share := unsegmented_share(corpus)) > 0.5:
+        warn(
+            f"{path}: {share:.0%} of the words are several without spaces between them; set "
+            "data.csv.tokenizer: characters"
+        )
     return corpus._replace(tokenizer=source.tokenizer, file=path.name)
 
 
@@ -199,3 +204,10 @@ def repeated(reviews: Reviews, train: Integers, test: Integers) -> NDArray[np.bo
     digests = [hashlib.blake2b(reviews.values[a:b].data).digest()[:16] for a, b in bounds]
     in_test = {digests[row] for row in test.tolist()}
     return np.array([digests[row] in in_test for row in train.tolist()], bool)
+
+
+def unsegmented_share(corpus: Corpus) -> float:
+    """The share of the training reviews' words that are UNSEGMENTED."""
+    counts = np.bincount(corpus.training.values, minlength=len(corpus.word_index) + 1)
+    is_unsegmented = [UNSEGMENTED.search(word) is not None for word in ("", *corpus.word_index)]
+    return float(counts[is_unsegmented].sum() / counts.sum())

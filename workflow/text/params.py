@@ -54,7 +54,7 @@ Name = Annotated[str, StringConstraints(min_length=1)]
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Delimiter = Annotated[str, StringConstraints(pattern='^[^"\r\n]$')]
-Tokenizer = Literal["ascii", "unicode"]  # names in workflow/text/tokenizer.py
+Tokenizer = Literal["ascii", "unicode", "characters"]  # names in workflow/text/tokenizer.py
 Labels = Annotated[Any, AfterValidator(_labels)]
 
 
