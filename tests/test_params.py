@@ -126,22 +126,6 @@ def test_an_old_name_is_answered_by_the_new_one(path: Path):
     ]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        pytest.param(b"", id="empty"),
-        pytest.param(b"- a list", id="a list"),
-        pytest.param(b"data: [", id="not YAML"),
-        pytest.param(b"data: 1\ndata: 2", id="a key twice"),
-        pytest.param(b"data: \xff\xfe", id="not UTF-8"),
-    ],
-)
-def test_a_file_that_is_no_mapping_gets_one_line(path: Path, content: bytes):
-    path.write_bytes(content)
-    assert refusal(path).startswith(str(path))
-    assert "\n" not in refusal(path)
-
-
 def test_without_the_file_one_is_in_the_wrong_folder(tmp_path: Path):
     assert "run stages and commands in the project's folder" in refusal(tmp_path / "params.yaml")
 
