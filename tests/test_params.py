@@ -2,6 +2,7 @@
 
 import functools
 import operator
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,15 @@ def test_an_experiment_changes_one_line_of_the_committed_file(key: str, value: A
     changed = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
     assert len(changed) == 1
     assert str(value) in changed[0][1]
+
+
+def test_the_quotes_of_the_page_are_read(path: Path):
+    page = (PROJECT / "docs/data.md").read_text("utf-8")
+    values = []
+    for setting in re.findall('-S "(data.csv.positive=.*?)"', page):
+        apply_overrides(path, [setting])
+        values.append(load_params(path).data.csv.positive)
+    assert values == ["好", ["好", "很好"]]
 
 
 @pytest.mark.parametrize("key", ["data.sources", "data.keras.archive_sha256", "model.layers"])
