@@ -266,6 +266,7 @@ def test_equal_seeds_equal_bytes(use):
 
 def test_a_folder_has_training_and_test_reviews(use):
     use(TEN, "own/train.csv")
+    use("outs: []", "own/train.csv.dvc")
     use("text,label\nall new w0,yes\n", "own/test.csv")
     call("stages.download")
     assert texts_of("training") == EXPECTED
@@ -290,16 +291,12 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("named", [True, False])
-def test_a_folder_of_texts_by_class(use, capsys, *, named: bool):
+@pytest.mark.parametrize(("negative", "positive"), [("no", ["yes"]), (None, None)])
+def test_a_folder_of_texts_by_class(use, capsys, negative: Any, positive: Any):
+    named = bool(positive)
     texts = {f"{('no', 'yes')[i % 2]}/{i}.txt": f"w{i}\nschön" for i in range(10)}
     write_folder(texts | (OTHERS if named else {}))
-    labels = (
-        {"positive": ["yes"], "negative": "no"}
-        if named
-        else dict.fromkeys(("positive", "negative"))
-    )
-    use("", "other.csv", path="own", encoding="latin-1", **labels)
+    use("", "other.csv", path="own", encoding="latin-1", positive=positive, negative=negative)
     call("stages.download")
     expected = [f"{'-+'[i % 2]}w{i} schön" for i in range(10)]
     assert len({*expected} & {*texts_of("training")}) == 8
@@ -326,6 +323,7 @@ def test_folders_of_training_and_test_texts(use):
     write_folder(
         {f"train/{('neg', 'pos')[i % 2]}/{i}.txt": f"w{i} all" for i in range(10)}
         | {"test/pos/0.txt": "all new w0", "test/neg/0.txt": "w1", "train/urls_pos.txt": "https"}
+        | {"test.dvc": "outs: []", "imdb.vocab": "the"}
     )
     use("", "other.csv", path="own", positive=None, negative=None)
     call("stages.download")

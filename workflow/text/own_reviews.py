@@ -140,8 +140,8 @@ def find_splits(path: Path) -> list[Path]:
         )
     if not path.is_dir():
         return [path]
-    names = sorted(path.iterdir())
-    places = [[each for each in names if each.name.split(".")[0] == split] for split in SPLITS]
+    inside = [each for each in path.iterdir() if each.suffix != ".dvc"]  # of `dvc add`
+    places = [[each for each in inside if each.name.split(".")[0] == split] for split in SPLITS]
     return [place for (place,) in places] if [*map(len, places)] == [1, 1] else [path]
 
 
