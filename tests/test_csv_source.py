@@ -321,11 +321,11 @@ def test_the_order_of_files_is_that_of_their_names(use, monkeypatch):
 
 def test_folders_of_training_and_test_texts(use):
     write_folder(
-        {f"train/{('neg', 'pos')[i % 2]}/{i}.txt": f"w{i} all" for i in range(10)}
-        | {"test/pos/0.txt": "all new w0", "test/neg/0.txt": "w1", "train/urls_pos.txt": "https"}
+        {f"train/{('1', '5.0')[i % 2]}/{i}.txt": f"w{i} all" for i in range(10)}
+        | {"test/5.0/0.txt": "all new w0", "test/1/0.txt": "w1", "train/urls_pos.txt": "https"}
         | {"test.dvc": "outs: []", "imdb.vocab": "the"}
     )
-    use("", "other.csv", path="own", positive=None, negative=None)
+    use("", "other.csv", path="own", positive=[5], negative=[1])
     call("stages.download")
     assert texts_of("training") == EXPECTED
     assert texts_of("test") == ["+all w0", "-w1"]
