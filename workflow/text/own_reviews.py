@@ -19,7 +19,7 @@ from tqdm import tqdm
 from workflow.base.errors import InputError, reading, warn
 from workflow.base.reviews import Reviews
 from workflow.text.corpus import Corpus, Integers, number_words, rank_words
-from workflow.text.params import CsvParams, DataParams, label_name
+from workflow.text.params import CsvParams, DataParams, label_name, label_names
 from workflow.text.rows import Rows, kind_of, read_lines, read_rows, unpack
 from workflow.text.tokenizer import TOKENIZERS, UNSEGMENTED
 
@@ -76,7 +76,7 @@ def read_all(source: CsvParams) -> Content:
     Raises:
         InputError: a row or a file cannot be read, or the labels do not make two classes.
     """
-    wanted = {*source.negative_labels, *source.positive_labels}  # empty: all
+    wanted = label_names(source.negative) + label_names(source.positive)  # empty: all
     counts: Counter[str] = Counter()
     numbers: dict[str, int] = {}
     labels, sizes = array("I"), []
@@ -106,7 +106,7 @@ def positive_labels(source: CsvParams, counts: Counter[str]) -> list[str]:
     Raises:
         InputError: there are not two classes.
     """
-    negative, positive = source.negative_labels, source.positive_labels
+    negative, positive = label_names(source.negative), label_names(source.positive)
     if not positive:
         if len(counts) != 2 or "" in counts:
             raise InputError(

@@ -1,7 +1,6 @@
 """The block data of params.yaml: where reviews come from and how they are divided."""
 
 import json
-import math
 import re
 from typing import Annotated, Any, Literal
 
@@ -26,28 +25,25 @@ def _source(name: str) -> str:
     return name
 
 
-def label_name(value: str | float) -> str:
+def label_name(label: str | float) -> str:
     """A label as JSON lines have it: 1, true; a number without zeros at its end: 4.0 is 4."""
-    text = value if isinstance(value, str) else json.dumps(value)
+    text = label if isinstance(label, str) else json.dumps(label)
     return text.rstrip("0").rstrip(".") if re.fullmatch(r"-?\d+\.\d+", text) else text
 
 
-def _labels(value: Any) -> Any:
-    labels = value if isinstance(value, list) else [value]
-    if not labels or not all(map(_is_label, labels)):
+def label_names(setting: Any) -> list[str]:
+    """The labels of one class, from a setting that is a label, a list of them, or null."""
+    labels = setting if isinstance(setting, list) else [] if setting is None else [setting]
+    return [label_name(label) for label in labels]
+
+
+def _labels(setting: Any) -> Any:
+    labels = setting if isinstance(setting, list) else [setting]
+    is_usable = [isinstance(label, str | float | int) and label != "" for label in labels]
+    if not labels or not all(is_usable):
         raise ValueError("expected a label, or a list of labels: texts or numbers")
-    return value
-
-
-def _is_label(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return isinstance(value, int) or (isinstance(value, str) and value != "")
-
-
-def _label_names(labels: Any) -> list[str]:
-    values = labels if isinstance(labels, list) else [] if labels is None else [labels]
-    return [label_name(value) for value in values]
+    json.dumps(labels, allow_nan=False)
+    return setting
 
 
 Name = Annotated[str, StringConstraints(min_length=1)]
@@ -87,23 +83,14 @@ class CsvParams(Block):
     tokenizer: Tokenizer = "ascii"
     duplicates: Literal["keep", "drop"] = "drop"
 
-    @property
-    def positive_labels(self) -> list[str]:
-        """The labels of positive reviews; none: as found in the file."""
-        return _label_names(self.positive)
-
-    @property
-    def negative_labels(self) -> list[str]:
-        return _label_names(self.negative)
-
     @model_validator(mode="after")
     def _names_differ(self) -> "CsvParams":
         if self.text == self.label:
             raise ValueError(f"text and label are both {shortened(self.text)}")
         if (self.positive is None) != (self.negative is None):
             raise ValueError("positive and negative must be both null or both given")
-        for label in self.positive_labels:
-            if label in self.negative_labels:
+        for label in label_names(self.positive):
+            if label in label_names(self.negative):
                 raise ValueError(f"positive and negative are both {shortened(label)}")
         return self
 
