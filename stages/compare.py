@@ -149,7 +149,7 @@ def main() -> None:
         (folder / f"{variant}.npz").write_bytes(bits.to_bytes())
     differences.to_csv(DIFFERENCES, index=False, float_format="%.6g")
     scores.to_csv(SCORES, index=False)
-    data = facts[reference].model_dump(include=set(DataFacts.model_fields))
+    data = facts[reference].model_dump(include=set(DataFacts.model_fields), exclude_none=True)
     data["sha256"] = sha256[:12]
     summary = summarize(scores, facts, differences)
     write_json(METRICS, {"data": data} | summary)

@@ -10,8 +10,10 @@ writes  data/reviews/{training,test}_{values,offsets,labels}.npy, word_index.jso
 
 import json
 
+import numpy as np
+
 from workflow.base.errors import InputError, run, warn
-from workflow.base.files import REVIEWS, SOURCES, empty_folder, write_json
+from workflow.base.files import REVIEWS, SOURCES, ReviewFacts, empty_folder, write_json
 from workflow.base.reviews import save_reviews
 from workflow.params import load_params
 from workflow.text.corpus import Corpus, content_hash
@@ -45,25 +47,42 @@ def first_available(data: DataParams) -> tuple[str, Corpus]:
     raise InputError("\n".join(failures))
 
 
+def first_reviews(corpus: Corpus, limit: int) -> Corpus:
+    """The first `limit` training and test reviews; InputError unless both have both labels."""
+    first = corpus._replace(
+        training=corpus.training.between(0, limit), test=corpus.test.between(0, limit)
+    )
+    if any(len(np.unique(reviews.labels)) < 2 for reviews in (first.training, first.test)):
+        raise InputError(
+            f"params.yaml: data.limit: the first {limit} training and test reviews do not have "
+            "both labels; expected a larger limit"
+        )
+    return first
+
+
 def main() -> None:
     data = load_params().data
     source, corpus = first_available(data)
-    facts = {
-        "source": f"{source}:{corpus.file}" if corpus.file else source,
-        "tokenizer": corpus.tokenizer,
-        "sha256": content_hash(corpus),
-        "vocabulary": len(corpus.word_index),
-        "test_reviews": len(corpus.test),
-    }
+    if data.limit:
+        corpus = first_reviews(corpus, data.limit)
+    facts = ReviewFacts(
+        source=f"{source}:{corpus.file}" if corpus.file else source,
+        tokenizer=corpus.tokenizer,
+        sha256=content_hash(corpus),
+        vocabulary=len(corpus.word_index),
+        test_reviews=len(corpus.test),
+        limit=data.limit,
+    )
     folder = empty_folder(REVIEWS)
     save_reviews([corpus.training], folder, "training")
     save_reviews([corpus.test], folder, "test")
     # In order of the ranks, as it is read.
     (folder / "word_index.json").write_text(json.dumps(corpus.word_index, indent=0), "utf-8")
-    write_json(folder / "facts.json", facts)
+    write_json(folder / "facts.json", facts.model_dump(exclude_none=True))
     print(
         f"{source}: {len(corpus.training):,} training and {len(corpus.test):,} test reviews, "
-        f"{len(corpus.word_index):,} words"
+        f"{len(corpus.word_index):,} words; of the training reviews, "
+        f"{corpus.training.labels.mean():.1%} are positive"
     )
 
 

@@ -121,7 +121,7 @@ def main() -> None:
     positive = float(validation.labels.mean())
     write_json(
         folder / "facts.json",
-        facts.model_dump()
+        facts.model_dump(exclude_none=True)
         | {
             "average": average_scores(test.labels, average),
             "weights": network.build(recipe, facts.columns, 0, plain=True).count_params(),

@@ -53,7 +53,7 @@ def main() -> None:
         columns=encoder.columns,
         weighted=(folder / "test_weights.npy").exists(),
     )
-    write_json(folder / "facts.json", facts.model_dump())
+    write_json(folder / "facts.json", facts.model_dump(exclude_none=True))
     (folder / "encoder").mkdir()
     encoder.save(folder / "encoder")
     for file in ("facts.json", "word_index.json"):  # from texts to word ranks

@@ -81,7 +81,7 @@ def as_json_lines(content: str) -> str:
     return "".join(json.dumps(row | {"id": [1, None]}) + "\n" for row in rows)
 
 
-CONTENTS = {
+CONTENTS: dict[str, str | bytes] = {
     "own.csv": TEN,
     "own.tsv": TEN.replace(",", "\t"),
     "own.jsonl": as_json_lines(TEN),
@@ -94,6 +94,9 @@ CONTENTS = {
     "mark.jsonl": "\ufeff" + as_json_lines(TEN),
     "more columns.csv": "".join(f"9,{line},x\n" for line in TEN.splitlines()),
     "end.csv": TEN.rstrip(),
+    "own.csv.gz": gzip.compress(TEN.encode()),
+    "own.tsv.bz2": bz2.compress(TEN.replace(",", "\t").encode()),
+    "own.jsonl.xz": lzma.compress(as_json_lines(TEN).encode()),
 }
 
 
@@ -107,20 +110,6 @@ def test_the_kinds_of_files(use, name: str):
     assert (facts.source, facts.tokenizer, facts.test_reviews) == (f"csv:{name}", "ascii", 2)
 
 
-@pytest.mark.parametrize("pack", [gzip, bz2, lzma], ids=lambda module: module.__name__)
-@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
-def test_packed_files_give_the_same_bytes(use, pack: Any, kind: str):
-    found = []
-    ending = {gzip: ".gz", bz2: ".bz2", lzma: ".xz"}[pack]
-    for name, content in {
-        f"own.{kind}": CONTENTS[f"own.{kind}"].encode(),
-        f"own.{kind}{ending}": pack.compress(CONTENTS[f"own.{kind}"].encode()),
-    }.items():
-        use(content, name)
-        found.append(content_hash(own_reviews.csv_reviews(load_params().data)))
-    assert found[0] == found[1]
-
-
 def test_another_encoding(use):
     use(TEN.replace("all", "schön").encode("latin-1"), encoding="latin-1")
     call("stages.download")
@@ -130,26 +119,6 @@ def test_another_encoding(use):
         use(TEN.replace("all", "schön").encode(written), encoding=encoding)
         call("stages.download")
         assert "schön" in json.loads((REVIEWS / "word_index.json").read_text())
-
-
-def test_numbers_and_truth_values_are_labels_as_json_has_them(use):
-    for positive, negative in ((1, 0), (True, False)):
-        rows = (
-            json.dumps({"text": f"w{i}", "label": (negative, positive)[i % 2]}) for i in range(10)
-        )
-        use("\n".join(rows), "own.jsonl", positive=positive, negative=negative, test_share=0.3)
-        call("stages.download")
-        assert len(load_reviews("test")) == 4
-    assert load_params().data.csv.positive == "true"
-
-
-def test_numbers_and_truth_values_as_json_writes_them(use):
-    rows = [{"text": f"w{i}", "label": bool(i % 2), "stars": i % 2} for i in range(10)]
-    lines = "".join(json.dumps(row) + "\n\n" for row in rows)
-    for label, negative, positive in (("label", "false", "true"), ("stars", "0", "1")):
-        use(lines, "own.jsonl", label=label, negative=negative, positive=positive)
-        call("stages.download")
-        assert load_reviews("test").labels.tolist().count(1) == 1
 
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -211,23 +180,54 @@ def test_a_file_of_excel_in_germany(use):
 # --- labels ---------------------------------------------------------------------------------------
 
 
-def test_labels_told_from_the_file(use, capsys):
-    use(TEN, positive=None, negative=None)
+@pytest.mark.parametrize("order", [1, -1], ids=["as they come", "backwards"])
+def test_labels_told_from_the_file(use, capsys, order: int):
+    header, *rows = TEN.splitlines(keepends=True)
+    use("".join([header, *rows[::order]]), positive=None, negative=None)
     call("stages.download")
     assert "own.csv: label 'yes' is positive, 'no' is negative" in capsys.readouterr().err
-    told = {path.name: path.read_bytes() for path in REVIEWS.iterdir()}
-    use(TEN)
+    told = results(Path())
+    use("".join([header, *rows[::order]]))
     call("stages.download")
-    assert {path.name: path.read_bytes() for path in REVIEWS.iterdir()} == told
-    assert "positive" not in capsys.readouterr().err
+    assert results(Path()) == told
+    assert "positive, 'no'" not in capsys.readouterr().err
 
 
-def test_the_order_of_labels_is_not_that_of_the_rows(use, capsys):
-    header, *rows = TEN.splitlines(keepends=True)
-    use("".join([header, *rows[::-1]]), positive=None, negative=None)
+def as_csv(labels: list[Any]) -> str:
+    return "text,label\n" + "".join(f"w{i},{label}\n" for i, label in enumerate(labels))
+
+
+def as_lines(labels: list[Any]) -> str:
+    rows = ({"text": f"w{i}", "label": label} for i, label in enumerate(labels))
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("own.csv", as_csv([1, 2, 3, "4.0", "5.00", 1.0, "", 2, 4, 5])),
+        ("own.jsonl", as_lines([1, 2, 3, "4", "5.0", 1.0, "None", "2", 4, 5.0])),
+    ],
+)
+@pytest.mark.parametrize("positive", [[4, 5], [4.0, "5"], ["4", "5", "6"]], ids=str)
+def test_stars(use, capsys, name: str, content: str, positive: list[Any]):
+    """A number is the same in every form; reviews with other labels are dropped and reported."""
+    use(content, name, positive=positive, negative=[1, 2.0])
     call("stages.download")
-    assert "label 'yes' is positive, 'no' is negative" in capsys.readouterr().err
-    assert {text[0] for text in all_texts()} == {"+", "-"}
+    expected = {"-w0", "-w1", "-w5", "-w7", "+w3", "+w4", "+w8", "+w9"}
+    assert len(expected & {*texts_of("training")}) == 6
+    assert [text[0] for text in all_texts()] == ["+"] * 4 + ["-"] * 4
+    other = {"own.csv": "''", "own.jsonl": "'None'"}[name]
+    dropped = f"{name}: dropped 2 reviews labelled '3' (1), {other} (1)"
+    assert dropped in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("negative", "positive"), [(0, 1), (False, True), ("false", "true")])
+def test_numbers_and_truth_values_as_json_has_them(use, negative: Any, positive: Any):
+    labels = [json.loads(str(name).lower()) for name in (negative, positive)]
+    use(as_lines(labels * 5), "own.jsonl", positive=positive, negative=negative)
+    call("stages.download")
+    assert [text[0] for text in all_texts()] == ["+"] * 5 + ["-"] * 5
 
 
 # --- how they are divided -------------------------------------------------------------------------
@@ -255,12 +255,89 @@ def test_equal_seeds_equal_bytes(use):
 
 def test_a_folder_has_training_and_test_reviews(use):
     use(TEN, "own/train.csv")
+    use("outs: []", "own/train.csv.dvc")
     use("text,label\nall new w0,yes\n", "own/test.csv")
     call("stages.download")
     assert texts_of("training") == EXPECTED
     assert texts_of("test") == ["+all w0"]  # a word that no training review has is dropped
     facts = read_json(REVIEWS / "facts.json", ReviewFacts)
     assert (facts.source, facts.vocabulary, facts.test_reviews) == ("csv:own", 11, 1)
+
+
+def write_folder(texts: dict[str, str]) -> None:
+    for name, text in texts.items():
+        path = Path("own", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode("latin-1"))
+
+
+OTHERS = {
+    "unsup/1.txt": "nothing",
+    "no/.hidden.txt": "hidden",
+    ".hidden/1.txt": "hidden",
+    "no/1.feat": "0:1",
+    "urls.txt": "https",
+}
+
+
+@pytest.mark.parametrize(("negative", "positive"), [("no", ["yes"]), (None, None)])
+def test_a_folder_of_texts_by_class(use, capsys, negative: Any, positive: Any):
+    named = bool(positive)
+    texts = {f"{('no', 'yes')[i % 2]}/{i}.txt": f"w{i}\nschön" for i in range(10)}
+    write_folder(texts | (OTHERS if named else {}))
+    use("", "other.csv", path="own", encoding="latin-1", positive=positive, negative=negative)
+    call("stages.download")
+    expected = [f"{'-+'[i % 2]}w{i} schön" for i in range(10)]
+    assert len({*expected} & {*texts_of("training")}) == 8
+    assert [text[0] for text in all_texts()] == ["+"] * 5 + ["-"] * 5
+    facts = read_json(REVIEWS / "facts.json", ReviewFacts)
+    assert (facts.source, facts.test_reviews) == ("csv:own", 2)
+    reported = capsys.readouterr().err
+    assert ("dropped 1 reviews labelled 'unsup' (1)" in reported) == named
+    assert ("label 'yes' is positive" in reported) != named
+
+
+def test_the_order_of_files_is_that_of_their_names(use, monkeypatch):
+    texts = {f"{('no', 'yes')[i % 2]}/{i}.txt": f"w{i}" for i in range(10)}
+    write_folder(texts)
+    use("", "other.csv", path="own")
+    hashes = [content_hash(own_reviews.csv_reviews(load_params().data))]
+    listed = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda *args: [*listed(*args)][::-1])
+    hashes.append(content_hash(own_reviews.csv_reviews(load_params().data)))
+    assert hashes[0] == hashes[1]
+
+
+def test_folders_of_training_and_test_texts(use):
+    write_folder(
+        {f"train/{('1', '5.0')[i % 2]}/{i}.txt": f"w{i} all" for i in range(10)}
+        | {"test/5.0/0.txt": "all new w0", "test/1/0.txt": "w1", "train/urls_pos.txt": "https"}
+        | {"test.dvc": "outs: []", "imdb.vocab": "the"}
+    )
+    use("", "other.csv", path="own", positive=[5], negative=[1])
+    call("stages.download")
+    assert texts_of("training") == EXPECTED
+    assert texts_of("test") == ["+all w0", "-w1"]
+
+
+@pytest.mark.parametrize("link", ["own", "own/yes", "own/train"])
+def test_a_link_to_a_folder_is_refused(refused, link: str):
+    write_folder({"yes/1.txt": "a", "no/2.txt": "b", "test/yes/3.txt": "c"})
+    elsewhere = Path("elsewhere").absolute()
+    if Path(link).exists():
+        Path(link).rename(elsewhere)
+    else:
+        elsewhere.mkdir()
+    Path(link).symlink_to(elsewhere)
+    sentence = f"{link}: expected a folder, not a link, which DVC does not follow"
+    assert refused("", "other.csv", path="own") == sentence
+
+
+def test_a_text_in_another_encoding_is_named(refused):
+    write_folder({"yes/1.txt": "a", "no/2.txt": "b\nschön"})
+    assert refused("", "other.csv", path="own").startswith(
+        f"own/no/2.txt: line 2: {UTF8.format('cp1252')}"
+    )
 
 
 @pytest.mark.parametrize(("duplicates", "left"), [("drop", 9), ("keep", 10)])
@@ -291,7 +368,7 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., st
     monkeypatch.chdir(tmp_path)
 
     def refused(content: str | bytes, name: str = "own.csv", **changes: Any) -> str:
-        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
         own = {"path": name, "positive": "yes", "negative": "no"} | changes
         source = PARAMS.data.csv.model_copy(update=own)
@@ -322,8 +399,6 @@ UTF8 = "not in the encoding utf-8; it may be in {}: set data.csv.encoding in par
         ("review,label\na,yes\n", "no column is called 'text'; there are 'review', 'label'"),
         ("text/label\na/yes\n", "no column is called 'text'; there are 'text/label'"),
         ("text,label,text\na,yes,b\n", "2 columns are called 'text'"),
-        (with_row("a,maybe"), "row 5, column 'label': 'maybe' is neither 'no' nor 'yes'"),
-        (with_row("a,"), "row 5, column 'label': empty"),
         (with_row("a"), "row 5: 1 values, but the header has 2 columns"),
         (with_row("a,b,yes"), "row 5: 3 values, but the header has 2 columns"),
         (with_row('"a,yes'), "row 5: unexpected end of data; is a quote left open?"),
@@ -334,7 +409,7 @@ UTF8 = "not in the encoding utf-8; it may be in {}: set data.csv.encoding in par
         (with_row(b"\x81,yes"), f"line 5: {UTF8.format('latin-1')}"),
         (TEN.encode("utf-16"), f"line 1: {UTF8.format('utf-16')}"),
         (TEN.encode("utf-16-le"), f"line 1: {UTF8.format('utf-16')}"),
-        (TEN.replace("no", "yes"), "own.csv: no row has the label 'no'"),
+        (TEN.replace("no", "yes"), "no review has the label 'no', but 'yes' (10)"),
         (many(1, 1), "of 2 reviews, 2 are left to train on and 0 to test"),
         ("text,label\n" + ",yes\n?,no\n" * 5, "of 10 reviews, 0 are left to train on"),
     ],
@@ -345,10 +420,10 @@ def test_bad_files(refused, content: str | bytes, reason: str):
     assert reason in sentence
 
 
-@pytest.mark.parametrize("file", ["own.csv", "train.csv", "train.csv.gz"])
+@pytest.mark.parametrize("file", ["own.csv", "train.csv", "train.csv.gz", "yes/a.TXT"])
 def test_another_folder_is_refused(refused, file: str):
-    sentence = "own: a folder without exactly one file train.* and one file test.*"
-    assert refused(TEN, f"own/{file}", path="own") == sentence
+    sentence = "own: expected one file train.* and one file test.*, or a folder of .txt files for"
+    assert refused(TEN, f"own/{file}", path="own").startswith(sentence)
 
 
 def test_no_word_at_all(refused):
@@ -364,7 +439,6 @@ def test_no_word_at_all(refused):
         ('{"text": "a"}', "row 3, column 'label': expected a text"),
         ('{"text": null, "label": "yes"}', "row 3, column 'text': expected a text"),
         ('{"text": ["a"], "label": "yes"}', "row 3, column 'text': expected a text"),
-        ('{"text": "a", "label": ""}', "row 3, column 'label': empty"),
         ('{"text": "\\ud800", "label": "yes"}', "row 3: "),
         (b'{"text": "\xff", "label": "yes"}', f"line 3: {UTF8.format('cp1252')}"),
         ("[" * 100_000, "row 3: "),
@@ -381,11 +455,20 @@ def test_a_file_in_another_encoding_of_two_bytes(refused):
     assert "own.csv: line 1: not in the encoding utf-16-le; it may be in utf-8: set " in sentence
 
 
-def test_labels_that_are_not_two(refused):
-    one = refused(TEN.replace("no", "yes"), positive=None, negative=None)
-    assert one == "own.csv: every label is 'yes'; expected two"
-    three = refused(with_row("a,maybe"), positive=None, negative=None)
-    assert three == "own.csv: row 5, column 'label': 'maybe' is neither 'no' nor 'yes'"
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [
+        (["yes"] * 3, "'yes' (3)"),
+        (["yes", "", "yes"], "'yes' (2), '' (1)"),
+        (["no", "maybe", "yes", "no"], "'no' (2), 'maybe' (1), 'yes' (1)"),
+        ([*range(11), 0], ", ".join(["'0' (2)", *(f"'{i}' (1)" for i in range(1, 10)), "…"])),
+    ],
+)
+def test_labels_that_are_not_two(refused, labels: list[Any], found: str):
+    assert refused(as_csv(labels), positive=None, negative=None) == (
+        f"own.csv: the labels are {found}; expected two, or a choice in params.yaml such as "
+        "data.csv.positive: [4, 5] and data.csv.negative: [1, 2]"
+    )
 
 
 def test_endless_lines_and_quotes(refused, monkeypatch):
@@ -423,10 +506,11 @@ def test_a_missing_file(refused):
         ({"label": "text"}, "data.csv: text and label are both 'text'"),
         ({"positive": None}, "data.csv: positive and negative must be both null or both given"),
         ({"positive": "negative"}, "data.csv: positive and negative are both 'negative'"),
-        (
-            {"positive": 1.5},
-            "data.csv.positive: 1.5 is not allowed: input should be a valid string",
-        ),
+        ({"positive": [1, "1.0"], "negative": 1.0}, "data.csv: positive and negative are both '1'"),
+        ({"positive": []}, "data.csv.positive: [] is not allowed: expected a label, or a list of"),
+        ({"positive": [4, ""]}, "data.csv.positive: [4, ''] is not allowed"),
+        ({"positive": [None]}, "data.csv.positive: [None] is not allowed"),
+        ({"positive": float("nan")}, "data.csv.positive: nan is not allowed"),
         ({"path": ""}, "data.csv.path: '' is not allowed"),
         ({"test_share": 1.0}, "data.csv.test_share: 1.0 is not allowed"),
         (
@@ -450,9 +534,21 @@ def test_bad_parameters(changes: dict[str, Any], reason: str):
     assert str(error.value).startswith(f"params.yaml: {reason}")
 
 
+@pytest.mark.parametrize("tokenizer", ["ascii", "characters"])
+@pytest.mark.parametrize(
+    ("text", "unsegmented"), [("这本书很好看", True), ("这本书 很好看", False)]
+)
+def test_words_without_spaces_are_noticed(
+    use, capsys, text: str, tokenizer: str, *, unsegmented: bool
+):
+    use(TEN.replace("all", f"{text}\uff0c{text}"), tokenizer=tokenizer)
+    call("stages.download")
+    reported = "own.csv: 67% of the words are several without spaces between them; set data.csv.tok"
+    assert (reported in capsys.readouterr().err) == (unsegmented and tokenizer == "ascii")
+
+
 def test_unicode_tokens_are_chosen_and_handed_on(use):
     use(TEN.replace("all", "ÄRGER"), tokenizer="unicode")
-    edit_params(Path(), features__multi_hot__num_words=8)
     call("stages.download")
     call("stages.vectorize", "multi_hot")
     encoder = features_folder("multi_hot") / "encoder"
@@ -475,17 +571,17 @@ def test_the_example_has_200_different_reviews_half_of_them_positive():
 def test_dvc_knows_the_file():
     download = YAML(typ="safe").load(PROJECT / "dvc.yaml")["stages"]["download"]
     assert "${data.csv.path}" in download["deps"]
-    assert "data.csv" in download["params"]
+    assert {"data.csv", "data.limit"} <= {*download["params"]}
 
 
 def test_the_figures_name_the_file(use):
     use(TEN, "50$ or 60$.csv")
-    edit_params(Path(), features__multi_hot__num_words=8)
     call("stages.download")
     call("stages.vectorize", "multi_hot")
     facts = read_json(features_folder("multi_hot") / "facts.json", FeatureFacts)
-    line = data_line(facts)
-    assert line == "reviews from 50$ or 60$.csv: 5 train, 3 validation, 2 test"
+    line = "reviews from 50$ or 60$.csv: 5 train, 3 validation, 2 test"
+    assert data_line(facts) == line
+    assert data_line(facts.model_copy(update={"limit": 1000})) == f"{line}, data.limit 1,000"
 
 
 def test_the_next_source_is_used_instead(use, mirror, capsys):

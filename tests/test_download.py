@@ -81,6 +81,30 @@ def load_with_keras(keras_imdb: Any, mirror: Path) -> Any:
         return keras_imdb.load_data(num_words=1000, start_char=None, index_from=0)
 
 
+def test_a_limit_takes_the_first_reviews_of_each_split(workspace, capsys):
+    call("stages.download")
+    every = {split: load_reviews(split) for split in ("training", "test")}
+    share = every["training"].labels.mean()
+    assert f"of the training reviews, {share:.1%} are positive\n" in capsys.readouterr().out
+    sha256 = json.loads((REVIEWS / "facts.json").read_text())["sha256"]
+    edit_params(workspace, data__limit=30)  # there are 60 and 40
+    call("stages.download")
+    for split, reviews in every.items():
+        limited, first = load_reviews(split), reviews.between(0, 30)
+        assert limited.labels.tolist() == first.labels.tolist()
+        assert limited.values.tolist() == first.values.tolist()
+    call("stages.vectorize", "multi_hot")
+    for folder in (REVIEWS, features_folder("multi_hot"), features_folder("multi_hot") / "encoder"):
+        facts = json.loads((folder / "facts.json").read_text())
+        assert facts["limit"] == 30
+        assert facts["sha256"] != sha256
+
+
+def test_a_limit_that_leaves_one_label_is_refused(workspace):
+    edit_params(workspace, data__limit=1)
+    refused("data.limit: the first 1 training and test reviews do not have both labels; expected")
+
+
 def test_another_container_gives_the_same_bytes(workspace, tmp_path):
     download.main()
     before = {path.name: path.read_bytes() for path in REVIEWS.iterdir()}
@@ -92,19 +116,19 @@ def test_another_container_gives_the_same_bytes(workspace, tmp_path):
     assert {path.name: path.read_bytes() for path in REVIEWS.iterdir()} == before
 
 
-def test_the_cache_of_keras_comes_first(workspace, mirror, tmp_path, monkeypatch):
-    shutil.copytree(mirror, tmp_path / "keras" / "datasets")
-    monkeypatch.setenv("IMDB_MIRROR", "/nowhere")
+@pytest.mark.parametrize("cached", ["the archive", "something else"])
+def test_the_cache_of_keras_comes_first_if_it_has_the_archive(
+    workspace, mirror, tmp_path, monkeypatch, cached: str
+):
+    cache = Path(shutil.copytree(mirror, tmp_path / "keras" / "datasets"))
+    if cached == "the archive":
+        monkeypatch.setenv("IMDB_MIRROR", "/nowhere")
+    else:
+        (cache / "imdb.npz").write_bytes(b"something else")
+    before = (cache / "imdb.npz").read_bytes()
     download.main()
     assert json.loads((REVIEWS / "facts.json").read_text())["source"] == "keras"
-
-
-def test_an_unknown_file_in_the_cache_of_keras_is_passed_over(workspace, mirror, tmp_path):
-    (tmp_path / "keras" / "datasets").mkdir(parents=True)
-    (tmp_path / "keras" / "datasets" / "imdb.npz").write_bytes(b"something else")
-    download.main()
-    assert json.loads((REVIEWS / "facts.json").read_text())["source"] == "keras"
-    assert (tmp_path / "keras" / "datasets" / "imdb.npz").read_bytes() == b"something else"
+    assert (cache / "imdb.npz").read_bytes() == before
 
 
 class Hostile:
@@ -154,13 +178,6 @@ def test_content_that_is_not_the_archives_is_refused(
 ):
     insist(workspace, bad_mirror(tmp_path, monkeypatch, **arrays))
     refused(reason)
-
-
-def test_a_word_index_with_gaps_is_refused(workspace, tmp_path, monkeypatch):
-    mirror = bad_mirror(tmp_path, monkeypatch)
-    (mirror / "imdb_word_index.json").write_text('{"a": 1, "b": 3}')
-    insist(workspace, mirror)
-    refused("the ranks of the word index are not 1, 2, 3")
 
 
 def test_a_missing_mirror_and_no_network_are_reported_together(workspace, monkeypatch):
@@ -306,6 +323,7 @@ def test_a_download_that_fails_once_is_tried_again(mirror, https_mirror, monkeyp
         ("https://nowhere.invalid", "NameResolutionError"),
         ("https://localhost:1", "refused"),
         ("https://[", ""),
+        ("http://localhost:1", "not an https address"),
         ("https://x:y/", ""),
     ],
 )
@@ -318,12 +336,6 @@ def test_a_certificate_of_an_unknown_authority_is_refused(https_mirror, monkeypa
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     with pytest.raises(InputError, match="CERTIFICATE_VERIFY_FAILED"):
         fetch.fetch(f"{https_mirror}/imdb.npz")
-
-
-def test_plain_http_is_refused(workspace, monkeypatch):
-    monkeypatch.setenv("IMDB_MIRROR", "http://localhost:1")
-    with pytest.raises(InputError, match="not an https address"):
-        fetch.find("imdb.npz", ["0" * 64], "https://localhost:1")
 
 
 # --- the real archive -----------------------------------------------------------------------------

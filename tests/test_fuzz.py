@@ -162,6 +162,10 @@ def test_parameters_of_punctuation(tmp_path_factory, text: str):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
+        pytest.param("", "params.yaml", id="empty"),
+        pytest.param("- a list", "params.yaml", id="a list"),
+        pytest.param("data: [", "params.yaml", id="not YAML"),
+        pytest.param(b"data: \xff\xfe", "params.yaml", id="not UTF-8"),
         pytest.param("a: 2001-99-99", "month", id="no date"),
         pytest.param("a: !!int x", "invalid literal", id="no integer"),
         pytest.param("a: !!bool x", "cannot be read", id="no boolean"),
@@ -175,9 +179,9 @@ def test_parameters_of_punctuation(tmp_path_factory, text: str):
         pytest.param("5", "params.yaml", id="a scalar"),
     ],
 )
-def test_hostile_parameters(tmp_path, content: str, reason: str):
+def test_hostile_parameters(tmp_path, content: str | bytes, reason: str):
     with pytest.raises(InputError, match=f"(?i){reason}"):
-        load_bytes(tmp_path, content.encode())
+        load_bytes(tmp_path, content.encode() if isinstance(content, str) else content)
 
 
 @pytest.mark.parametrize(

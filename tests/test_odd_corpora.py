@@ -73,8 +73,9 @@ def test_empty_and_endless_and_unknown_reviews(workspace, use):
     long = list(range(1, 61)) * 16_667
     train = [[], [1], [60], long, [55] * 30, [1, 2, 3], [], [59, 58], [31], [2]]
     use(train, [0, 1, 0, 1, 0, 1, 1, 0, 0, 1], [[], [60], long, [1]], [0, 1, 0, 1])
+    edit_params(workspace, data__limit=10)  # all of them
     metrics = run_all()
-    assert metrics["data"]["test_reviews"] == 4
+    assert (metrics["data"]["test_reviews"], metrics["data"]["limit"]) == (4, 10)
     test = load_vectors(features_folder("multi_hot"), "test")
     rows = sorted(astuple(test.between(i, i + 1))[0].tolist() for i in range(4))
     assert rows == [[1], [1, 2], [1, 2, *range(4, 50)], [1, 4]]
@@ -88,6 +89,7 @@ def test_one_class_and_one_review(workspace, use):
     use([[1, 2], [3], [4], [5, 6], [7]], [0] * 5, [[1, 2]], [0])
     metrics = run_all()
     assert metrics["data"]["validation_reviews"] == metrics["data"]["test_reviews"] == 1
+    assert "limit" not in metrics["data"]
     assert metrics["candidate"]["verdict"] == "too few seeds (1 of 3)"
     scores = pd.read_csv(SCORES)
     assert scores["test_roc_auc"].isna().all()

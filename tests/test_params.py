@@ -2,6 +2,7 @@
 
 import functools
 import operator
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -126,22 +127,6 @@ def test_an_old_name_is_answered_by_the_new_one(path: Path):
     ]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        pytest.param(b"", id="empty"),
-        pytest.param(b"- a list", id="a list"),
-        pytest.param(b"data: [", id="not YAML"),
-        pytest.param(b"data: 1\ndata: 2", id="a key twice"),
-        pytest.param(b"data: \xff\xfe", id="not UTF-8"),
-    ],
-)
-def test_a_file_that_is_no_mapping_gets_one_line(path: Path, content: bytes):
-    path.write_bytes(content)
-    assert refusal(path).startswith(str(path))
-    assert "\n" not in refusal(path)
-
-
 def test_without_the_file_one_is_in_the_wrong_folder(tmp_path: Path):
     assert "run stages and commands in the project's folder" in refusal(tmp_path / "params.yaml")
 
@@ -186,6 +171,7 @@ def test_the_names_are_those_of_keras():
         ("variants.candidate.features", "multi_hot"),
         ("features.ngrams.max_columns", 1000),
         ("train.seeds", 3),
+        ("data.limit", 1000),
         ("data.csv.path", "my reviews.csv"),
     ],
 )
@@ -197,6 +183,15 @@ def test_an_experiment_changes_one_line_of_the_committed_file(key: str, value: A
     changed = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
     assert len(changed) == 1
     assert str(value) in changed[0][1]
+
+
+def test_the_quotes_of_the_page_are_read(path: Path):
+    page = (PROJECT / "docs/data.md").read_text("utf-8")
+    values = []
+    for setting in re.findall('-S "(data.csv.positive=.*?)"', page):
+        apply_overrides(path, [setting])
+        values.append(load_params(path).data.csv.positive)
+    assert values == ["好", ["好", "很好"]]
 
 
 @pytest.mark.parametrize("key", ["data.sources", "data.keras.archive_sha256", "model.layers"])

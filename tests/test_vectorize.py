@@ -1,6 +1,5 @@
 """The stage vectorize: word ranks to the vectors of a feature set, above all multi-hot vectors."""
 
-import re
 import tempfile
 import tracemalloc
 from itertools import pairwise
@@ -145,13 +144,20 @@ def test_a_split_without_reviews_is_refused(reviews: int, share: float):
         vectorize.validation_size(reviews, share)
 
 
-def test_as_many_columns_as_words_and_reserved_indices_are_allowed(workspace):
+@pytest.mark.parametrize(("num_words", "columns"), [(63, 63), (64, 64), (10_000, 64)])
+def test_there_are_no_more_columns_than_words_and_reserved_indices(
+    workspace, capsys, num_words: int, columns: int
+):
     call("stages.download")
-    edit_params(workspace, features__multi_hot__num_words=64)
+    edit_params(workspace, features__multi_hot__num_words=num_words)
+    capsys.readouterr()
     call("stages.vectorize", "multi_hot")
-    edit_params(workspace, features__multi_hot__num_words=65)
-    sentence = refusal("stages.vectorize", "multi_hot")
-    assert re.search(r"num_words: 65 is more .* 60 words .* at most 64", sentence)
+    folder = features_folder("multi_hot")
+    facts = read_json(folder / "facts.json", FeatureFacts)
+    assert facts.columns == load_encoder(folder / "encoder").columns == columns
+    assert load_vectors(folder, "test").values.max() == columns - 1
+    reported = "num_words: 10,000 is more than the 60 words and 4 reserved indices"
+    assert (reported in capsys.readouterr().err) == (num_words > columns)
 
 
 def test_parameters_that_allow_no_vectors_leave_no_folder(workspace):

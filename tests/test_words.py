@@ -56,7 +56,7 @@ def tables() -> words.WordTables:
 
 def exported(tables: words.WordTables, vocabulary: Vocabulary, texts: list[str]) -> list[list[str]]:
     """The words that an export finds in each text."""
-    tables.ranks = words.table(vocabulary.ranks, 0)
+    tables.ranks, tables.tokenizer = words.table(vocabulary.ranks, 0), vocabulary.tokenizer
     result = tables.words([text.encode() for text in texts])
     by_text: list[list[str]] = [[] for _ in texts]
     for rank, row in zip(result.ranks.numpy(), result.rows.numpy(), strict=True):
@@ -92,13 +92,18 @@ nasty = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 
 
 @settings(deadline=None, max_examples=60)
-@given(texts=st.lists(nasty, min_size=1, max_size=20))
-def test_all_three_agree_on_any_text(tables, texts: list[str]):
-    expected = [ascii_tokens(text) for text in texts]
-    vocabulary = Vocabulary(sorted({word for text in expected for word in text}) or ["a"])
+@given(
+    texts=st.lists(nasty, min_size=1, max_size=20),
+    tokenizer=st.sampled_from(["ascii", "characters"]),
+)
+def test_all_three_agree_on_any_text(tables, texts: list[str], tokenizer: str):
+    tokenize = TOKENIZERS[tokenizer]
+    expected = [tokenize(text) for text in texts]
+    words = sorted({word for text in expected for word in text}) or ["a"]
+    vocabulary = Vocabulary(words, tokenizer)
     assert [vocabulary.tokenize(text) for text in texts] == expected
     in_order = ["", *filter(is_in_order, texts)]
-    expected = [ascii_tokens(text) for text in in_order]
+    expected = [tokenize(text) for text in in_order]
     assert exported(tables, vocabulary, in_order) == expected
 
 
@@ -134,6 +139,14 @@ def test_the_unicode_tokenizer_folds_what_looks_different_and_means_the_same():
         "Don\u2019t STRASSE Straße „gut“—ja! cafe\u0301 हिन्दी\u3000\uff21…x_y ﬁ²⑴"
     )
     assert found == ["don't", "strasse", "strasse", *"gut ja café हिन्दी a x y fi2 1".split()]
+
+
+def test_each_character_can_be_a_word(tables):
+    text, expected = "很好看\uff01\uff21B, ok", [*"很好看abok"]
+    assert TOKENIZERS["characters"](text) == expected
+    vocabulary = Vocabulary([*"好很看baok"], "characters")
+    assert vocabulary.tokenize(text) == expected
+    assert exported(tables, vocabulary, [text]) == [expected]
 
 
 @given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S", "Z"])))

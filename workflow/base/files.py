@@ -50,6 +50,7 @@ class ReviewFacts(Block):
     sha256: str
     vocabulary: int
     test_reviews: int
+    limit: int | None = None  # data.limit; only written if it is set
 
 
 class DataFacts(ReviewFacts):
@@ -86,6 +87,7 @@ def data_line(facts: DataFacts) -> str:
     return (
         f"{SOURCES[source]} {file}".rstrip() + f": {facts.train_reviews:,} train, "
         f"{facts.validation_reviews:,} validation, {facts.test_reviews:,} test"
+        + (f", data.limit {facts.limit:,}" if facts.limit else "")
     )
 
 

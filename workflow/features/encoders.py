@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow.base.errors import InputError
+from workflow.base.errors import warn
 from workflow.base.files import read_json
 from workflow.base.reviews import Reviews
 from workflow.features.multi_hot import INDEX_FROM, MultiHotEncoder
@@ -42,17 +42,17 @@ def make_encoder(
     """The encoder of a feature set, fitted on the training reviews without their labels.
 
     Raises:
-        InputError: params.yaml asks for what these reviews do not have.
+        InputError: no n-gram is frequent enough, or there are too many.
     """
     match name:
         case "multi_hot":
-            num_words, limit = params.multi_hot.num_words, vocabulary + INDEX_FROM + 1
-            if num_words > limit:
-                raise InputError(
-                    f"params.yaml: features.multi_hot.num_words: {num_words} is more than these "
-                    f"reviews have: {vocabulary} words and 4 reserved indices make at most {limit}"
+            wanted, most = params.multi_hot.num_words, vocabulary + INDEX_FROM + 1
+            if wanted > most:
+                warn(
+                    f"features.multi_hot.num_words: {wanted:,} is more than the {vocabulary:,} "
+                    f"words and 4 reserved indices that these reviews have; {most:,} are used"
                 )
-            return MultiHotEncoder(params.multi_hot)
+            return MultiHotEncoder(MultiHotParams(num_words=min(wanted, most)))
         case "ngrams":
             return NGramEncoder.fit(params.ngrams, training)
 

@@ -10,7 +10,7 @@ FeatureSet = Literal["multi_hot", "ngrams"]  # in file names
 
 
 class MultiHotParams(Block):
-    """Each review as the set of its words among the `num_words` most frequent."""
+    """Each review as the set of its words among the `num_words` most frequent, or among all."""
 
     num_words: Annotated[int, Field(ge=5, le=1_000_000)]
 

@@ -33,10 +33,10 @@ def classifier(predictor: Predictor) -> tf.Module:
         TypeError: the encoder cannot.
     """
     encoder, networks, vocabulary = predictor.encoder, predictor.networks, predictor.vocabulary
-    if vocabulary.tokenizer != "ascii":
+    if vocabulary.tokenizer == "unicode":
         raise InputError(
-            f"TensorFlow has no operations for the tokenizer {vocabulary.tokenizer}; export a "
-            "model that was trained with data.csv.tokenizer ascii, or use commands.predict"
+            "TensorFlow has no operations for the tokenizer unicode; export a model that was "
+            "trained with another data.csv.tokenizer, or use commands.predict"
         )
     module = tf.Module()
     # Only attributes are saved; a Keras network would be saved whole, and twice.

@@ -33,12 +33,13 @@ class Words(NamedTuple):
 
 
 class WordTables(tf.Module):  # type: ignore[misc]
-    """The look-up tables of a vocabulary whose tokenizer is `ascii`."""
+    """The look-up tables of a vocabulary whose tokenizer is `ascii` or `characters`."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         super().__init__()
         entities = {f"&{name}": text for name, text in html5.items() if name.endswith(";")}
         plain, composed = character_tables()
+        self.tokenizer = vocabulary.tokenizer
         self.ranks = table({word: rank for rank, word in enumerate(vocabulary.words, 1)}, 0)
         self.entities = table(entities, MARK)
         self.plain = table(plain, MARK)
@@ -50,7 +51,10 @@ class WordTables(tf.Module):  # type: ignore[misc]
         unknown = tf.where(self.ranks.lookup(typed.values) == 0)
         made_plain = self.made_plain(tf.gather_nd(typed.values, unknown))
         plain = tf.tensor_scatter_nd_update(typed.values, unknown, made_plain)
-        words = tf.strings.split(plain, " ")
+        if self.tokenizer == "characters":
+            words = tf.strings.unicode_split(plain, "UTF-8")
+        else:
+            words = tf.strings.split(plain, " ")
         ranks = self.ranks.lookup(words.values)
         rows = tf.gather(typed.value_rowids(), words.value_rowids())
         known = ranks > 0

@@ -90,8 +90,12 @@ def bundled_reviews(data: DataParams) -> Corpus:
     return rank_words(Reviews(values, offsets, labels), words, training, test)
 
 
-def bundled_table(data: DataParams) -> pd.DataFrame:
-    """The columns text and label of the package's reviews from IMDB, without importing it.
+def bundled_table(data: DataParams, source: str = "imdb") -> pd.DataFrame:
+    """The columns text and label of the package's reviews, without importing it.
+
+    Args:
+        data: has the hash of the package's CSV.
+        source: imdb, or rotten_tomatoes: single sentences of reviews.
 
     Raises:
         InputError: the package is missing or its CSV is not the expected one.
@@ -103,4 +107,4 @@ def bundled_table(data: DataParams) -> pd.DataFrame:
     csv = read(path)
     check_hash(str(path), csv, [data.bundled.csv_sha256])
     table = pd.read_csv(io.BytesIO(csv), keep_default_na=False)
-    return table[table["source"] == "imdb"]
+    return table[table["source"] == source]

@@ -1,12 +1,13 @@
-"""Source csv: the user's own reviews, a file with a text and a label in each row.
+"""Source csv: the user's own reviews, in the rows of a table or the files of a folder.
 
-It is read once, row by row, into numbers of words: 8 bytes of memory per word, half a kilobyte per
-row, and the different words.
+They are read once, one by one, into numbers of words: 8 bytes of memory per word, half a kilobyte
+per review, and the different words.
 """
 
 import hashlib
 import itertools
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,9 +19,11 @@ from tqdm import tqdm
 from workflow.base.errors import InputError, reading, warn
 from workflow.base.reviews import Reviews
 from workflow.text.corpus import Corpus, Integers, number_words, rank_words
-from workflow.text.params import CsvParams, DataParams
-from workflow.text.rows import Rows, kind_of, read_rows, unpack
-from workflow.text.tokenizer import TOKENIZERS
+from workflow.text.params import CsvParams, DataParams, label_name, label_names
+from workflow.text.rows import Rows, kind_of, read_lines, read_rows, unpack
+from workflow.text.tokenizer import TOKENIZERS, UNSEGMENTED
+
+SPLITS = ("train", "test")  # names of files and of folders
 
 
 def csv_reviews(data: DataParams) -> Corpus:
@@ -30,17 +33,14 @@ def csv_reviews(data: DataParams) -> Corpus:
         InputError: the file, the row and the column that cannot be used.
     """
     source, path = data.csv, Path(data.csv.path)
-    content = read_files(source)
+    content = read_all(source)
     reviews = content.reviews
     order = np.random.default_rng(data.seed).permutation(len(reviews))
-    if content.first_file < len(reviews):
-        is_test = np.arange(len(reviews)) >= content.first_file
+    if content.training < len(reviews):
+        is_test = np.arange(len(reviews)) >= content.training
     else:
         is_test = draw(reviews.labels, order, source.test_share)
     train, test = order[~is_test[order]], order[is_test[order]]
-    if source.positive is None:
-        names = content.names
-        warn(f"{path}: label {names[1]!r} is positive, {names[0]!r} is negative")
     is_repeated = repeated(reviews, train, test)
     if is_repeated.any():
         action = "dropped from training" if source.duplicates == "drop" else "kept"
@@ -54,45 +54,126 @@ def csv_reviews(data: DataParams) -> Corpus:
         )
     with reading(path):
         corpus = rank_words(reviews, content.words, train, test)
+    if (share := unsegmented_share(corpus)) > 0.5:
+        warn(
+            f"{path}: {share:.0%} of the words are several without spaces between them; set "
+            "data.csv.tokenizer: characters"
+        )
     return corpus._replace(tokenizer=source.tokenizer, file=path.name)
 
 
 class Content(NamedTuple):
-    """What is in the file, or in the two of a folder."""
+    """The reviews of both classes."""
 
     reviews: Reviews  # of word numbers
     words: list[str]  # by number
-    first_file: int  # how many reviews are in the first file
-    names: list[str]  # of the labels 0 and 1
+    training: int  # reviews of the first place: those for training, or all
 
 
-def read_files(source: CsvParams) -> Content:
-    """All rows; InputError if one cannot be used, or there are none, or of one label only."""
-    files = find_files(Path(source.path))
-    names = [name for name in (source.negative, source.positive) if name is not None]
-    labels, sizes = array("B"), []
+def read_all(source: CsvParams) -> Content:
+    """Read all reviews; those with another label are dropped and reported.
+
+    Raises:
+        InputError: a row or a file cannot be read, or the labels do not make two classes.
+    """
+    wanted = label_names(source.negative) + label_names(source.positive)  # empty: all
+    counts: Counter[str] = Counter()
+    numbers: dict[str, int] = {}
+    labels, sizes = array("I"), []
 
     def texts() -> Iterator[str]:
-        for file in files:
-            before = len(labels)
-            with reading(file):
-                for number, row in file_rows(file, source):
-                    place = f"row {number}, column {source.label!r}"
-                    labels.append(label_number(row[source.label], names, place))
-                    yield row[source.text]
-                if len(labels) == before:
+        for place in find_splits(Path(source.path)):
+            before = counts.total()
+            with reading(place):
+                for label, text in labelled_texts(place, source):
+                    counts[label] += 1
+                    if not wanted or label in wanted:
+                        labels.append(numbers.setdefault(label, len(numbers)))
+                        yield text
+                if counts.total() == before:
                     raise ValueError("there is no row")
-            sizes.append(len(labels) - before)
+            sizes.append(len(labels))
 
     values, offsets, words = number_words(map(TOKENIZERS[source.tokenizer], texts()))
-    if len(names) < 2:
-        raise InputError(f"{source.path}: every label is {names[0]!r}; expected two")
-    numbers = np.frombuffer(labels, np.uint8)
-    if missing := [name for number, name in enumerate(names) if number not in numbers]:
-        raise InputError(f"{source.path}: no row has the label {missing[0]!r}")
-    if source.positive is None and names != sorted(names):
-        names, numbers = names[::-1], 1 - numbers
-    return Content(Reviews(values, offsets, numbers), words, sizes[0], names)
+    positive = positive_labels(source, counts)
+    is_positive = np.array([label in positive for label in numbers], np.uint8)
+    return Content(Reviews(values, offsets, is_positive[labels]), words, sizes[0])
+
+
+def positive_labels(source: CsvParams, counts: Counter[str]) -> list[str]:
+    """The labels of positive reviews; reports how they were found, and which others there are.
+
+    Raises:
+        InputError: there are not two classes.
+    """
+    negative, positive = label_names(source.negative), label_names(source.positive)
+    if not positive:
+        if len(counts) != 2 or "" in counts:
+            raise InputError(
+                f"{source.path}: the labels are {listed(counts)}; expected two, or a choice in "
+                "params.yaml such as data.csv.positive: [4, 5] and data.csv.negative: [1, 2]"
+            )
+        negative, positive = ([label] for label in sorted(counts))
+        warn(f"{source.path}: label {positive[0]!r} is positive, {negative[0]!r} is negative")
+    for labels in (negative, positive):
+        if not any(label in counts for label in labels):
+            name = " or ".join(map(repr, labels))
+            raise InputError(f"{source.path}: no review has the label {name}, but {listed(counts)}")
+    others = Counter({k: n for k, n in counts.items() if k not in negative + positive})
+    if others:
+        warn(f"{source.path}: dropped {others.total():,} reviews labelled {listed(others)}")
+    return positive
+
+
+def listed(counts: Counter[str]) -> str:
+    """The most frequent labels, each with its count."""
+    names = [f"{label!r} ({count:,})" for label, count in counts.most_common(10)]
+    return ", ".join(names) + ", …" * (len(counts) > len(names))
+
+
+def find_splits(path: Path) -> list[Path]:
+    """The file or folder itself, or what is called train and test in the folder."""
+    if not path.exists():
+        raise InputError(
+            f"{path}: there is no such file; queue and --temp copy only what Git or DVC tracks: "
+            f"run `git add {path}` or `dvc add {path}`"
+        )
+    if not path.is_dir():
+        return [path]
+    inside = [each for each in path.iterdir() if each.suffix != ".dvc"]  # of `dvc add`
+    places = [[each for each in inside if each.name.split(".")[0] == split] for split in SPLITS]
+    return [place for (place,) in places] if [*map(len, places)] == [1, 1] else [path]
+
+
+def labelled_texts(place: Path, source: CsvParams) -> Iterator[tuple[str, str]]:
+    """The label and the text of each review, in the order of rows or of file names."""
+    if place.is_dir():
+        for file in tqdm(text_files(place), desc=str(place), unit=" files", disable=None):
+            with reading(file), file.open("rb") as stream:
+                text = "".join(read_lines(stream, source.encoding))
+            yield label_name(file.parent.name), text
+    else:
+        for _, row in file_rows(place, source):
+            yield label_name(row[source.label]), row[source.text]
+
+
+def text_files(folder: Path) -> list[Path]:
+    """The .txt files in the folder of each label, by name, without hidden ones.
+
+    Raises:
+        InputError: there are none, or a folder is a link.
+    """
+    labels = [path for path in sorted(folder.glob("[!.]*")) if path.is_dir()]
+    for path in (folder, *labels):
+        if path.is_symlink():
+            raise InputError(f"{path}: expected a folder, not a link, which DVC does not follow")
+    files = [file for label in labels for file in sorted(label.glob("[!.]*.txt"))]
+    if not files:
+        raise InputError(
+            f"{folder}: expected one file train.* and one file test.*, or a folder of .txt files "
+            "for each label, perhaps in folders train and test"
+        )
+    return files
 
 
 def file_rows(path: Path, source: CsvParams) -> Rows:
@@ -106,32 +187,6 @@ def file_rows(path: Path, source: CsvParams) -> Rows:
         for row in read_rows(stream, kind, columns, source.encoding, source.delimiter):
             yield row
             bar.update(file.tell() - bar.n)
-
-
-def find_files(path: Path) -> list[Path]:
-    """The file itself, or in a folder that of training reviews and that of test reviews."""
-    if not path.exists():
-        raise InputError(
-            f"{path}: there is no such file; queue and --temp copy only what Git or DVC tracks: "
-            f"run `git add {path}` or `dvc add {path}`"
-        )
-    if not path.is_dir():
-        return [path]
-    files = [sorted(path.glob(f"{split}.*")) for split in ("train", "test")]
-    if [*map(len, files)] != [1, 1]:
-        raise InputError(f"{path}: a folder without exactly one file train.* and one file test.*")
-    return [file for (file,) in files]
-
-
-def label_number(label: str, names: list[str], place: str) -> int:
-    """The index of `label` in `names`, to which labels are added until there are two."""
-    if not label:
-        raise ValueError(f"{place}: empty")
-    if label not in names:
-        if len(names) == 2:
-            raise ValueError(f"{place}: {label!r} is neither {names[0]!r} nor {names[1]!r}")
-        names.append(label)
-    return names.index(label)
 
 
 def draw(labels: NDArray[np.uint8], order: Integers, share: float) -> NDArray[np.bool_]:
@@ -149,3 +204,10 @@ def repeated(reviews: Reviews, train: Integers, test: Integers) -> NDArray[np.bo
     digests = [hashlib.blake2b(reviews.values[a:b].data).digest()[:16] for a, b in bounds]
     in_test = {digests[row] for row in test.tolist()}
     return np.array([digests[row] in in_test for row in train.tolist()], bool)
+
+
+def unsegmented_share(corpus: Corpus) -> float:
+    """The share of the training reviews' words that are UNSEGMENTED."""
+    counts = np.bincount(corpus.training.values, minlength=len(corpus.word_index) + 1)
+    is_unsegmented = [UNSEGMENTED.search(word) is not None for word in ("", *corpus.word_index)]
+    return float(counts[is_unsegmented].sum() / counts.sum())

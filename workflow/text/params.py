@@ -1,9 +1,10 @@
 """The block data of params.yaml: where reviews come from and how they are divided."""
 
 import json
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from workflow.base.files import SOURCES
 from workflow.base.schema import Block, shortened
@@ -24,13 +25,33 @@ def _source(name: str) -> str:
     return name
 
 
+def label_name(label: str | float) -> str:
+    """A label as JSON lines have it: 1, true; a number without zeros at its end: 4.0 is 4."""
+    text = label if isinstance(label, str) else json.dumps(label)
+    return text.rstrip("0").rstrip(".") if re.fullmatch(r"-?\d+\.\d+", text) else text
+
+
+def label_names(setting: Any) -> list[str]:
+    """The labels of one class, from a setting that is a label, a list of them, or null."""
+    labels = setting if isinstance(setting, list) else [] if setting is None else [setting]
+    return [label_name(label) for label in labels]
+
+
+def _labels(setting: Any) -> Any:
+    labels = setting if isinstance(setting, list) else [setting]
+    is_usable = [isinstance(label, str | float | int) and label != "" for label in labels]
+    if not labels or not all(is_usable):
+        raise ValueError("expected a label, or a list of labels: texts or numbers")
+    json.dumps(labels, allow_nan=False)
+    return setting
+
+
 Name = Annotated[str, StringConstraints(min_length=1)]
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Delimiter = Annotated[str, StringConstraints(pattern='^[^"\r\n]$')]
-Tokenizer = Literal["ascii", "unicode"]  # names in workflow/text/tokenizer.py
-# A number or a boolean stands for its text, as in JSON lines: 1, true.
-Label = Annotated[Name, BeforeValidator(lambda v: json.dumps(v) if isinstance(v, int) else v)]
+Tokenizer = Literal["ascii", "unicode", "characters"]  # names in workflow/text/tokenizer.py
+Labels = Annotated[Any, AfterValidator(_labels)]
 
 
 class KerasParams(Block):
@@ -49,13 +70,13 @@ class BundledParams(Block):
 
 
 class CsvParams(Block):
-    """The user's own reviews: a file, or a folder with train.* and test.*, and how it is read."""
+    """The user's own reviews, in a table or in a folder, and how they are read."""
 
     path: Name
     text: Name
     label: Name
-    positive: Label | None = None
-    negative: Label | None = None
+    positive: Labels | None = None
+    negative: Labels | None = None
     test_share: Annotated[float, Field(gt=0, lt=1)]
     encoding: Annotated[str, AfterValidator(text_encoding)] = "utf-8"
     delimiter: Delimiter | None = None  # as the header shows
@@ -68,8 +89,9 @@ class CsvParams(Block):
             raise ValueError(f"text and label are both {shortened(self.text)}")
         if (self.positive is None) != (self.negative is None):
             raise ValueError("positive and negative must be both null or both given")
-        if self.positive is not None and self.positive == self.negative:
-            raise ValueError(f"positive and negative are both {shortened(self.positive)}")
+        for label in label_names(self.positive):
+            if label in label_names(self.negative):
+                raise ValueError(f"positive and negative are both {shortened(label)}")
         return self
 
 
@@ -79,6 +101,7 @@ class DataParams(Block):
     sources: Annotated[list[Annotated[str, AfterValidator(_source)]], Field(min_length=1)]
     seed: Seed
     validation: Annotated[float, Field(gt=0, lt=1)]
+    limit: Annotated[int, Field(ge=1)] | None = None
     keras: KerasParams
     bundled: BundledParams
     csv: CsvParams

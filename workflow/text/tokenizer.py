@@ -24,6 +24,8 @@ KERAS = str.maketrans(
 APOSTROPHES = "'\u2018\u2019\u201b\u2032\u02bc\u00b4\u1ffd\uff07"
 NUMBER = "#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}"
 ENTITY = f"&({NUMBER}|[A-Za-z][A-Za-z0-9]{{1,31}});"
+# Six letters of Thai, Lao, Burmese, Khmer, kana or Chinese: no word, but several without spaces.
+UNSEGMENTED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]{6}")
 TAG = "<(?:/?[A-Za-z]|!)[^<>]*>"
 
 
@@ -46,13 +48,15 @@ def ascii_tokens(text: str) -> list[str]:
 
 
 def unicode_tokens(text: str) -> list[str]:
-    """The words of a text made plain, in Unicode's form NFKC and case-folded: Straße is STRASSE.
-
-    A language that puts no space between words has to come with spaces.
-    """
+    """The words of a text made plain, in Unicode's form NFKC and case-folded: Straße is STRASSE."""
     text = strip_html(text).translate(plain_table())
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return folded.translate(plain_table()).split()
+
+
+def characters(text: str) -> list[str]:
+    """The characters of `ascii_tokens`, for a language that puts no spaces between words."""
+    return [character for word in ascii_tokens(text) for character in word]
 
 
 def strip_html(text: str) -> str:
@@ -104,4 +108,5 @@ def plain_table() -> dict[int, str]:
 TOKENIZERS: dict[str, Callable[[str], list[str]]] = {
     "ascii": ascii_tokens,
     "unicode": unicode_tokens,
+    "characters": characters,
 }
