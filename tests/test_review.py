@@ -443,6 +443,32 @@ def test_the_cost_of_a_model_is_shown_and_may_be_limited(
     call("commands.review", "HEAD", "--fail-on", "size", "--max-growth", "0.2")
 
 
+def test_examples_are_the_reviews_whose_probability_moved_most(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """Review 0 is broken, 1 to 4 are fixed, 2 most of all; the base's predictions are DVC's."""
+    monkeypatch.chdir(copy)
+    path, bits = Path("data/predictions/candidate/test.npy"), CORRECT / "candidate.npz"
+    labels = np.load("data/reviews/test_labels.npy")[:5] == 1
+    before = np.load(path)
+    right = np.array([0.9, 0.4, 0.1, 0.3, 0.2], np.float32)
+    before[:, :5] = np.where(labels, right, 1 - right)
+    path.unlink()
+    np.save(path, before)
+    command(copy, copy, copy, "dvc commit --force evaluate@candidate")
+    git(copy, "commit", "--all", "--message", "Other predictions")
+    after = before.copy()
+    right = np.array([0.3, 0.6, 0.9, 0.7, 0.7], np.float32)
+    after[:, :5] = np.where(labels, right, 1 - right)
+    path.unlink()
+    np.save(path, after)
+    changed = Correct.from_bytes(bits.read_bytes())
+    bits.write_bytes(changed._replace(average=~changed.average).to_bytes())
+    call("commands.review", "HEAD", "--examples")
+    shown = re.findall(r"^(Fixed|Broken) by candidate, review (\d)", capsys.readouterr().out, re.M)
+    assert shown == [("Fixed", "2"), ("Fixed", "4"), ("Fixed", "3"), ("Broken", "0")]
+
+
 @pytest.mark.parametrize(("gate", "metric"), [("loss", "test_loss"), ("brier", "test_brier")])
 def test_a_loss_or_a_brier_score_that_rises_fails_on_request(project: Path, gate: str, metric: str):
     set_metric(project, metric, [0.1, 0.11, 0.12, 0.11, 0.1, 0.12])
