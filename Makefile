@@ -27,7 +27,7 @@ export TYPED_N := $(value N)
 export TYPED_URL := $(value URL)
 
 .PHONY: help run test check setup setup-dev lock faults verify check-lock readme page
-.PHONY: review sweep remote predict decode export errors bench optimism claims rounding
+.PHONY: review sweep remote predict decode export errors bench optimism claims rounding serving
 
 run: setup  ## the pipeline
 	@git rev-parse --git-dir >/dev/null || { echo "error: DVC needs the project in Git: clone it;" \
@@ -92,6 +92,9 @@ optimism: setup-dev  ## validation against test accuracy: benchmarks/optimism.md
 
 claims: setup-dev  ## the notebook's choices one at a time, and more data: benchmarks/claims.md
 	$(ACTIVATE) && python -m benchmarks.claims
+
+serving: setup-dev  ## how fast and how exact an export is: benchmarks/serving.md
+	$(ACTIVATE) && python -m benchmarks.serving
 
 rounding: setup-dev  ## how far rounding moves the accuracies: benchmarks/rounding.md
 	$(ACTIVATE) && python -m benchmarks.rounding

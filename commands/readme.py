@@ -217,6 +217,7 @@ BLOCKS: dict[str, Callable[[Sources], str | None]] = {
     "rivals": lambda of: tables(of.benchmarks["rivals"])[0],
     "own": lambda of: next(p for p in of.benchmarks["results"] if p.startswith("Source csv")),
     "rounding": lambda of: of.benchmarks["rounding"][0],
+    "serving": lambda of: "\n\n".join(of.benchmarks["serving"]),
     "one_change": lambda of: of.benchmarks["claims"][0],
     "more_data": lambda of: "\n\n".join(of.benchmarks["claims"][1:3]),
     "optimism": lambda of: "\n\n".join(

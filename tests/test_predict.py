@@ -24,10 +24,13 @@ from unittest import mock
 import keras
 import numpy as np
 import pytest
+import requests
+import tensorflow as tf
 from scipy.special import logit
 
 from commands import predict
 from tests.conftest import PROJECT, call, edit_params, environment, make_workspace, refusal
+from tests.test_remotes import free_port, serving
 from workflow.base.files import PREDICTIONS, REVIEWS, read_json, write_json
 from workflow.base.reviews import Reviews, load_reviews
 from workflow.serving import saved_model
@@ -505,10 +508,10 @@ import tensorflow as tf
 texts, folders = json.load(sys.stdin)
 for folder in folders:
     model = tf.saved_model.load(folder)
-    served = model.serve(texts).numpy().tolist()
-    signature = model.signatures["serving_default"](texts=tf.constant(texts))["output_0"]
-    assert signature.numpy().tolist() == served
-    assert model.serve(tf.constant([], tf.string)).shape == 0
+    served = {name: values.numpy().tolist() for name, values in model.serve(texts).items()}
+    signature = model.signatures["serving_default"](texts=tf.constant(texts))
+    assert {name: values.numpy().tolist() for name, values in signature.items()} == served
+    assert model.serve([])["probability"].shape == 0
     assert not {"workflow", "commands"} & set(sys.modules)
     print(json.dumps(served))
 """
@@ -520,7 +523,7 @@ def test_what_an_export_prints_can_be_run_as_printed(tmp_path: Path, trained: Pa
         line = capsys.readouterr().out.splitlines()[-1].removeprefix("use it:  ")
         program = f"import tensorflow as tf\n{line.replace('; ', '; print(', 1)})"
         printed = subprocess.check_output([sys.executable, "-I", "-c", program], text=True)
-    assert printed.startswith("tf.Tensor([0.")
+    assert "'probability': <tf.Tensor" in printed
 
 
 def test_an_export_needs_tensorflow_alone(tmp_path, predictors, trained):
@@ -545,8 +548,38 @@ def test_an_export_needs_tensorflow_alone(tmp_path, predictors, trained):
     )
     assert served.returncode == 0, served.stderr
     for variant, line in zip(VARIANTS, served.stdout.splitlines(), strict=True):
-        expected = predictors[variant].predict(texts).mean(axis=0)
-        np.testing.assert_allclose(json.loads(line), expected, atol=1e-6)
+        by_seed, found = predictors[variant].predict(texts), json.loads(line)
+        expected = np.stack([by_seed.mean(axis=0), by_seed.min(axis=0), by_seed.max(axis=0)])
+        served_values = [found[name] for name in ("probability", "lowest", "highest")]
+        np.testing.assert_allclose(served_values, expected, atol=1e-4)
+
+
+def test_the_largest_weights_are_halved_unless_they_are_too_large(predictors):
+    kernels = saved_model.classifier(predictors["candidate"]).kernels
+    assert (kernels.dtype, kernels.shape[1]) == (tf.float16, 3 * 4)  # seeds, units
+    kept = saved_model.half_precision(tf.constant([70_000.0]))
+    assert (kept.dtype, float(kept[0])) == (tf.float32, 70_000)
+
+
+def test_the_page_on_serving_can_be_followed(tmp_path, trained, capsys):
+    """Its server, on another port, and its line without a server."""
+    page = (PROJECT / "docs/serving.md").read_text("utf-8")
+    (app,) = re.findall("```python\n(.*?)```", page, re.DOTALL)
+    (asked,) = re.findall(r"curl .*--json '(.*)'", page)
+    (tmp_path / "app.py").write_text(app, "utf-8")
+    port = free_port()
+    with contextlib.chdir(tmp_path):
+        call("commands.export", "candidate", "--model", str(trained / "models/candidate"))
+        (line,) = re.findall("    (saved_model_cli run .*)", page)
+        printed = subprocess.check_output(["sh", "-c", line], text=True)
+        server = ("uvicorn", "app:app", "--log-level", "warning", "--port", str(port))
+        with serving(port, *server):
+            url = f"http://127.0.0.1:{port}/predict"
+            answer = requests.post(url, json=json.loads(asked), timeout=60).json()
+    assert answer.keys() == {"probability", "lowest", "highest"}
+    assert [len(values) for values in answer.values()] == [2, 2, 2]
+    (shown,) = re.findall(r"output key probability:\n\[([\d.]+)\]", printed)
+    assert float(shown) == pytest.approx(answer["probability"][0], abs=1e-6)
 
 
 def test_an_encoder_without_operations_of_tensorflow_is_refused(predictors):
