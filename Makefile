@@ -32,7 +32,7 @@ export TYPED_URL := $(value URL)
 run: setup  ## the pipeline
 	@git rev-parse --git-dir >/dev/null || { echo "error: DVC needs the project in Git: clone it;" \
 		"or, of an unpacked ZIP, git init && git add --all && git commit -m Start" >&2; exit 1; }
-	$(ACTIVATE) && dvc repro
+	$(ACTIVATE) && dvc repro && python -m commands.summary
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | sort | expand -t 14
@@ -50,7 +50,7 @@ setup-dev: .venv/installed-dev  ## what tests, benchmarks, a Dask cluster and re
 # pip works from outside the environment: Debian's Python has no ensurepip to put it inside.
 .venv/installed: requirements.txt
 	$(if $(PYTHON),,$(NO_PYTHON))
-	@echo "Installing 130 packages, 2.0 GB, into .venv: about two minutes"
+	@echo "Installing the packages, 2.0 GB, into .venv: about two minutes"
 	rm -rf .venv
 	"$(PYTHON)" -m venv --without-pip .venv
 	$(INSTALL) --require-hashes -r requirements.txt
