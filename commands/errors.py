@@ -26,6 +26,7 @@ from workflow.base.files import (
     REVIEWS,
     ReviewFacts,
     data_line,
+    how_to_get_results,
     read_json,
 )
 from workflow.base.labels import CLASSES, THRESHOLD, is_positive
@@ -201,7 +202,7 @@ def make_page(variant: str, shown: int) -> str:
     facts = read_json(REVIEWS / "facts.json", ReviewFacts)
     predictions = error_analysis.read_predictions(params.variants, reviews, facts.sha256)
     if variant not in predictions:
-        raise InputError(f"{variant}: no predictions; run `dvc repro` or `dvc pull`")
+        raise InputError(f"{variant}: no predictions; {how_to_get_results()}")
     ours = predictions.pop(variant)
     rates = error_analysis.read_error_rates(variant, ours, reviews)
     disagreement = error_analysis.disagreement({variant: ours} | predictions)

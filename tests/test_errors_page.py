@@ -224,7 +224,7 @@ def test_the_real_network_explains_its_errors(copy: Path, monkeypatch: pytest.Mo
 def test_what_is_missing_or_unknown_is_one_sentence_each(here: Path):
     assert "'other' is not a variant; expected one of single" in refusal("commands.errors", "other")
     shutil.rmtree("data/predictions/candidate")
-    assert refusal("commands.errors").endswith("no predictions; run `dvc repro` or `dvc pull`")
+    assert refusal("commands.errors").endswith("no predictions; run `dvc repro`")
     shutil.rmtree("data/reviews")
     assert refusal("commands.errors").endswith(RERUN_HINT)
 

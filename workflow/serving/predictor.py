@@ -17,7 +17,7 @@ from scipy.special import log_expit, logsumexp
 
 import workflow.model.network  # noqa: F401 - makes TensorFlow's sums the same on any number of cores
 from workflow.base.errors import InputError, reading
-from workflow.base.files import RERUN_HINT
+from workflow.base.files import RERUN_HINT, how_to_get_results
 from workflow.base.reviews import Reviews
 from workflow.features.encoders import load_encoder
 from workflow.features.multi_hot import OUT_OF_VOCABULARY, START
@@ -40,7 +40,7 @@ class Predictor:
         """Load models/VARIANT; InputError if it is missing or damaged."""
         paths = sorted(folder.glob("seed-*.keras"), key=lambda path: (len(path.name), path.name))
         if not paths:
-            raise InputError(f"{folder}: no trained model; run `dvc repro` or `dvc pull`")
+            raise InputError(f"{folder}: no trained model; {how_to_get_results()}")
         self.vocabulary = Vocabulary.load(folder / "encoder")
         self.encoder = load_encoder(folder / "encoder")
         self.networks = [load(path, self.encoder.columns) for path in paths]
