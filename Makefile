@@ -122,5 +122,7 @@ errors: setup-dev  ## the errors of a variant, as a page: make errors VARIANT=ca
 remote: setup-dev  ## the cache shared through a DVC remote: make remote URL=s3://bucket/path
 	@test -n "$$TYPED_URL" || { echo "error: say where: make remote URL=s3://bucket/path," \
 		"URL=ssh://user@host/path or URL=/folder" >&2; exit 1; }
-	@$(ACTIVATE) && dvc remote add --default --force storage "$$TYPED_URL" && \
-		dvc remote modify storage verify true
+	@$(ACTIVATE) && before="$$(cat .dvc/config)" && { \
+		dvc remote add --default --force storage "$$TYPED_URL" && \
+		dvc remote modify storage verify true; } || { printf '%s\n' "$$before" > .dvc/config; \
+		echo "error: no remote was set up; DVC takes paths and addresses in ASCII alone" >&2; exit 1; }

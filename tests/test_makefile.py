@@ -60,6 +60,8 @@ def test_a_value_reaches_the_command_as_typed(target: str, variable: str, by: st
         (bin_ / name).chmod(0o755)
     for name in ("installed", "installed-dev"):
         (tmp_path / ".venv" / name).touch()
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").touch()
     for name in ("requirements.txt", "requirements-dev.txt"):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (0, 0))
@@ -94,12 +96,6 @@ def test_after_a_run_it_says_what_is_there_and_what_comes_next(
     assert steps() == [commit, *usual]
     subprocess.run("git config --unset user.email".split(), check=True)
     assert steps() == [summary.IDENTITY, commit, *usual]
-
-
-def test_a_remote_needs_an_address():
-    ended = make("-o", ".venv/installed", "-o", ".venv/installed-dev", "remote")
-    assert ended.returncode != 0
-    assert "make remote URL=" in ended.stderr
 
 
 @pytest.mark.parametrize("redirection", ["PIP_USER=1", "PIP_TARGET={}", "PIP_PREFIX={}"])

@@ -118,7 +118,7 @@ def remote(
 ) -> Iterator[Remote]:
     """The results of `repository`, in a copy of it that has pushed them."""
     folder = tmp_path_factory.mktemp(request.param)
-    origin, objects, private = folder / "origin", folder / "bucket" / "imdb", folder / "private"
+    origin, objects, private = folder / "origin", folder / "bucket" / "a folder", folder / "private"
     objects.mkdir(parents=True)
     private.mkdir()
     shutil.copytree(repository, origin)
@@ -214,10 +214,21 @@ def test_strangers_are_refused(
     assert not (clone / "data").exists()
 
 
-def test_a_remote_needs_an_address(tmp_path: Path, mirror: Path, home: Path):
-    result = attempt(tmp_path, mirror, home, *MAKE_REMOTE)
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ([], "say where: make remote URL=s3://bucket/path"),
+        (["URL=bad://x"], "Unsupported URL type bad://"),
+        (["URL=/ein Ördner"], "DVC takes paths and addresses in ASCII alone"),
+    ],
+)
+def test_what_cannot_be_a_remote_changes_nothing(
+    url: list[str], sentence: str, copy: Path, mirror: Path, home: Path
+):
+    result = attempt(copy, mirror, home, *MAKE_REMOTE, *url)
     assert result.returncode != 0
-    assert "say where: make remote URL=s3://bucket/path" in result.stderr
+    assert sentence in result.stderr
+    assert (copy / ".dvc/config").read_bytes() == (PROJECT / ".dvc/config").read_bytes()
 
 
 def test_the_model_is_had_by_its_name(copy: Path, mirror: Path, home: Path, tmp_path: Path):
