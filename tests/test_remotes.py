@@ -186,6 +186,24 @@ def test_pushing_again_mends_an_emptied_remote(
     assert results(clone) == results(remote.origin)
 
 
+@pytest.mark.parametrize("remote", ["folder"], indirect=True)
+def test_an_experiment_travels_from_clone_to_clone(
+    remote: Remote, clone: Path, mirror: Path, home: Path
+):
+    """As docs/sharing.md says."""
+    there = (remote.origin, mirror, home)
+    command(*there, "dvc exp run --name mine -S compare.min_effect=0.5")
+    command(*there, "git reset --hard --quiet")
+    other, here = clone.with_name("other"), (clone, mirror, home)
+    command(*there, "git clone --quiet --bare", str(remote.origin), str(other))
+    command(*there, "dvc exp push", str(other), "mine")
+    command(*here, "git remote set-url origin", str(other))
+    for step in ("pull origin mine", "apply mine"):
+        command(*here, f"dvc exp {step}")
+    assert "min_effect: 0.5" in (clone / "params.yaml").read_text()
+    assert (clone / PREDICTIONS).read_bytes() == (remote.origin / PREDICTIONS).read_bytes()
+
+
 def test_the_review_asks_no_remote(
     clone: Path, mirror: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ):
