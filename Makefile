@@ -26,6 +26,11 @@ export TYPED_VARIANT := $(value VARIANT)
 export TYPED_N := $(value N)
 export TYPED_URL := $(value URL)
 
+KNOWN := TEXT BASE VARIANT N URL ARGS PYTHON ACTIVATE
+TYPED := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+UNKNOWN := $(strip $(filter-out $(KNOWN),$(TYPED)))
+$(if $(UNKNOWN),$(error unknown variable $(UNKNOWN); expected one of $(KNOWN)))
+
 .PHONY: help run test check setup setup-dev lock faults verify check-lock readme page
 .PHONY: review sweep remote predict decode export errors bench optimism claims rounding serving
 

@@ -98,6 +98,12 @@ def test_after_a_run_it_says_what_is_there_and_what_comes_next(
     assert steps() == [summary.IDENTITY, commit, *usual]
 
 
+def test_a_misspelt_variable_is_refused():
+    refused = make("predict", "TEXT=a VARIENT=b", "VARIENT=single")
+    assert refused.returncode != 0
+    assert "unknown variable VARIENT; expected one of TEXT BASE VARIANT" in refused.stderr
+
+
 @pytest.mark.parametrize("redirection", ["PIP_USER=1", "PIP_TARGET={}", "PIP_PREFIX={}"])
 def test_pip_installs_into_the_environment_whatever_it_is_told(redirection: str, tmp_path: Path):
     """The line of `make setup` that installs the project itself, into an environment of its own."""
