@@ -45,21 +45,11 @@ def command(*arguments: str) -> float:
 
 def over_http(texts: list[str]) -> float:
     """The median time of a request with one text to the server in docs/serving.md."""
-    (app,) = re.findall(
-        "```python\n(.*?)```", Path("docs/serving.md").read_text("utf-8"), re.DOTALL
-    )
+    page = Path("docs/serving.md").read_text("utf-8")
+    (app,) = re.findall("```python\n(.*?)```", page, re.DOTALL)
     with tempfile.TemporaryDirectory() as folder, requests.Session() as session:
         Path(folder, "app.py").write_text(app, "utf-8")
-        line = [
-            sys.executable,
-            "-m",
-            "uvicorn",
-            "app:app",
-            "--app-dir",
-            folder,
-            "--port",
-            str(PORT),
-        ]
+        line = ["uvicorn", "app:app", "--app-dir", folder, "--port", str(PORT)]
         with subprocess.Popen(line, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as server:
             try:
                 for message in server.stderr or ():
