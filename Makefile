@@ -26,13 +26,18 @@ export TYPED_VARIANT := $(value VARIANT)
 export TYPED_N := $(value N)
 export TYPED_URL := $(value URL)
 
+KNOWN := TEXT BASE VARIANT N URL ARGS PYTHON ACTIVATE
+TYPED := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+UNKNOWN := $(strip $(filter-out $(KNOWN),$(TYPED)))
+$(if $(UNKNOWN),$(error unknown variable $(UNKNOWN); expected one of $(KNOWN)))
+
 .PHONY: help run test check setup setup-dev lock faults verify check-lock readme notebook page
-.PHONY: review sweep remote predict decode export errors bench optimism claims rounding
+.PHONY: review sweep remote predict decode export errors bench optimism claims rounding serving
 
 run: setup  ## the pipeline
 	@git rev-parse --git-dir >/dev/null || { echo "error: DVC needs the project in Git: clone it;" \
 		"or, of an unpacked ZIP, git init && git add --all && git commit -m Start" >&2; exit 1; }
-	$(ACTIVATE) && dvc repro
+	$(ACTIVATE) && dvc repro && python -m commands.summary
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | sort | expand -t 14
@@ -50,7 +55,7 @@ setup-dev: .venv/installed-dev  ## what tests, benchmarks, a Dask cluster and re
 # pip works from outside the environment: Debian's Python has no ensurepip to put it inside.
 .venv/installed: requirements.txt
 	$(if $(PYTHON),,$(NO_PYTHON))
-	@echo "Installing 130 packages, 2.0 GB, into .venv: about two minutes"
+	@echo "Installing the packages, 2.0 GB, into .venv: about two minutes"
 	rm -rf .venv
 	"$(PYTHON)" -m venv --without-pip .venv
 	$(INSTALL) --require-hashes -r requirements.txt
@@ -60,6 +65,7 @@ setup-dev: .venv/installed-dev  ## what tests, benchmarks, a Dask cluster and re
 	touch $@
 
 .venv/installed-dev: .venv/installed requirements-dev.txt
+	@echo "Installing what development needs as well, 0.6 GB, into .venv"
 	$(INSTALL) --require-hashes -r requirements-dev.txt
 	touch $@
 
@@ -96,6 +102,9 @@ optimism: setup-dev  ## validation against test accuracy: benchmarks/optimism.md
 claims: setup-dev  ## the notebook's choices one at a time, and more data: benchmarks/claims.md
 	$(ACTIVATE) && python -m benchmarks.claims
 
+serving: setup-dev  ## how fast and how exact an export is: benchmarks/serving.md
+	$(ACTIVATE) && python -m benchmarks.serving
+
 rounding: setup-dev  ## how far rounding moves the accuracies: benchmarks/rounding.md
 	$(ACTIVATE) && python -m benchmarks.rounding
 
@@ -121,5 +130,7 @@ errors: setup-dev  ## the errors of a variant, as a page: make errors VARIANT=ca
 remote: setup-dev  ## the cache shared through a DVC remote: make remote URL=s3://bucket/path
 	@test -n "$$TYPED_URL" || { echo "error: say where: make remote URL=s3://bucket/path," \
 		"URL=ssh://user@host/path or URL=/folder" >&2; exit 1; }
-	@$(ACTIVATE) && dvc remote add --default --force storage "$$TYPED_URL" && \
-		dvc remote modify storage verify true
+	@$(ACTIVATE) && before="$$(cat .dvc/config)" && { \
+		dvc remote add --default --force storage "$$TYPED_URL" && \
+		dvc remote modify storage verify true; } || { printf '%s\n' "$$before" > .dvc/config; \
+		echo "error: no remote was set up; DVC takes paths and addresses in ASCII alone" >&2; exit 1; }

@@ -2,8 +2,7 @@
 
 usage   python -m commands.errors [VARIANT] [--reviews 50]     with the packages of `make setup-dev`
 reads   params.yaml, data/reviews, data/predictions of all variants, models/VARIANT
-writes  errors/VARIANT.html, one file that opens without a network; for the candidate on the
-        project's reviews also docs/errors.csv, whose values MODEL_CARD.md shows
+writes  errors/VARIANT.html, one file that opens without a network
 
 This is not a stage of the pipeline, since nothing depends on the page. TensorFlow is needed only
 for the contributions of words.
@@ -27,17 +26,16 @@ from workflow.base.files import (
     REVIEWS,
     ReviewFacts,
     data_line,
+    how_to_get_results,
     read_json,
 )
 from workflow.base.labels import CLASSES, THRESHOLD, is_positive
 from workflow.base.reviews import Reviews, load_reviews
 from workflow.charts.style import number_of
 from workflow.evaluation.scores import mean_and_std
-from workflow.features.encoders import load_encoder
 from workflow.params import load_params
 from workflow.report import error_analysis
 from workflow.report.error_analysis import Predictions
-from workflow.report.model_card import ERRORS, WRONG_IN_EVERY_SEED, own_reviews
 from workflow.text.vocabulary import Vocabulary, with_line_breaks
 
 if TYPE_CHECKING:
@@ -196,8 +194,8 @@ def render(charts: dict[str, Any], **context: Any) -> str:
     )
 
 
-def make_page(variant: str, shown: int) -> tuple[str, pd.DataFrame | None]:
-    """The page with this number of reviews; and the table for docs/errors.csv, or None.
+def make_page(variant: str, shown: int) -> str:
+    """The page with this number of reviews.
 
     Raises:
         InputError: there is no such variant, or results are missing or damaged.
@@ -208,10 +206,9 @@ def make_page(variant: str, shown: int) -> tuple[str, pd.DataFrame | None]:
     facts = read_json(REVIEWS / "facts.json", ReviewFacts)
     predictions = error_analysis.read_predictions(params.variants, reviews, facts.sha256)
     if variant not in predictions:
-        raise InputError(f"{variant}: no predictions; run `dvc repro` or `dvc pull`")
-    ours, encoder = predictions.pop(variant), load_encoder(MODELS / variant / "encoder")
-    unknown = error_analysis.unknown_share(reviews, encoder.words(np.arange(encoder.columns)))
-    rates = error_analysis.error_rates(ours, np.diff(reviews.offsets), unknown)
+        raise InputError(f"{variant}: no predictions; {how_to_get_results()}")
+    ours = predictions.pop(variant)
+    rates = error_analysis.read_error_rates(variant, ours, reviews)
     disagreement = error_analysis.disagreement({variant: ours} | predictions)
     shares = disagreement[disagreement["variant"] == variant].set_index("other")["share"]
     charts = vega_charts(ours, rates, disagreement)
@@ -220,7 +217,7 @@ def make_page(variant: str, shown: int) -> tuple[str, pd.DataFrame | None]:
     from workflow.serving.predictor import Predictor  # noqa: PLC0415 - takes seconds
 
     predictor = Predictor(MODELS / variant)
-    page = render(
+    return render(
         charts,
         variant=variant,
         data=data_line(ours.facts),
@@ -238,10 +235,6 @@ def make_page(variant: str, shown: int) -> tuple[str, pd.DataFrame | None]:
             for n in tqdm(wrong[:shown].tolist(), unit=" reviews", disable=None)
         ],
     )
-    if variant != CANDIDATE or own_reviews(facts):
-        return page, None
-    total = {"by": "", "group": WRONG_IN_EVERY_SEED, "reviews": len(reviews), "wrong": len(wrong)}
-    return page, pd.concat([pd.DataFrame([total]), rates])
 
 
 def main() -> None:
@@ -252,17 +245,13 @@ def main() -> None:
     if options.reviews < 0:
         parser.error("--reviews: expected 0 or more")
     try:
-        page, table = make_page(options.variant, options.reviews)
+        page = make_page(options.variant, options.reviews)
     except ModuleNotFoundError as error:
         raise InputError(f"{error.name} is not installed; run `make setup-dev`") from None
     PAGES.mkdir(exist_ok=True)
     path = PAGES / f"{options.variant}.html"
     path.write_text(page, "utf-8")
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
-    if table is not None:
-        ERRORS.parent.mkdir(exist_ok=True)
-        table.to_csv(ERRORS, index=False)
-        print(f"{ERRORS}: its values; `make readme` shows them in MODEL_CARD.md")
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ reads   models/VARIANT, or FOLDER, alone; reviews from FILE or standard input: l
         column `text` of a CSV, TSV or JSON lines file, which its name or --input says; .gz, .bz2
         and .xz are unpacked
 prints  for each review, in the same order: the probability that it is positive, as mean, lowest and
-        highest of the seeds; how many seeds agree with the mean; words that are not in the
-        vocabulary; and, of a single sentence or with --explain, what contributed most, in log-odds.
-        As text, unless something is explained, only the probabilities and the seeds
+        highest of the seeds; how many seeds agree with the mean; how many words are in the
+        vocabulary, and those that are not; and, of a single sentence or with --explain, what
+        contributed most, in log-odds. As text, unless something is explained, only the
+        probabilities and the seeds, and "undecided" if seeds disagree or no word is known
 """
 
 import argparse
@@ -128,20 +129,22 @@ def blocks(rows: Iterator[Row], column: str, pause: float | None) -> Iterator[li
 
 def answers(predictor: "Predictor", texts: list[str], *, explain: bool) -> Iterator[Row]:
     """What is printed for each text: see the top of this file."""
+    ranks = predictor.vocabulary.ranks
     for text, by_seed in zip(texts, predictor.predict(texts).T.astype(float), strict=True):
-        mean = float(by_seed.mean())
+        mean, words = float(by_seed.mean()), predictor.vocabulary.tokenize(text)
         answer: Row = {
             "probability": round(mean, 6),
             "lowest": round(by_seed.min(), 6),
             "highest": round(by_seed.max(), 6),
             "agree": int((is_positive(by_seed) == is_positive(mean)).sum()),
             "seeds": len(by_seed),
-            "unknown": predictor.vocabulary.unknown(text),
+            "known": sum(word in ranks for word in words),
+            "unknown": [word for word in dict.fromkeys(words) if word not in ranks],
         }
         if explain:
             shown = [
-                (words, round(contribution, 4))
-                for words, contribution in predictor.contributions(text)
+                (name, round(contribution, 4))
+                for name, contribution in predictor.contributions(text)
                 if abs(contribution) >= MIN_SHOWN
             ]
             answer["for"] = dict([pair for pair in shown if pair[1] > 0][:SHOWN])
@@ -151,7 +154,8 @@ def answers(predictor: "Predictor", texts: list[str], *, explain: bool) -> Itera
 
 def as_text(text: str, answer: Row) -> str:
     """For people: a line, and below it what was asked for."""
-    label = CLASSES[is_positive(answer["probability"])]
+    decided = answer["agree"] == answer["seeds"] and answer["known"]
+    label = CLASSES[is_positive(answer["probability"])] if decided else "undecided"
     low, mean, high = (f"{answer[key]:.3f}" for key in ("lowest", "probability", "highest"))
     seeds = f"{answer['agree']}/{answer['seeds']} seeds"
     lines = [f"{label} {mean}  {low} to {high}  {seeds}  {printable(text, 60)}"]

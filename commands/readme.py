@@ -1,8 +1,9 @@
 """Update the values in README.md, MODEL_CARD.md and docs/ from the results: `make readme`.
 
 usage   python -m commands.readme [EXPERIMENT]
-reads   params.yaml, metrics/, plots/history/, docs/*.csv, benchmarks/*.md; if an experiment is
-        named, also what DVC and the review report of it against HEAD
+reads   params.yaml, metrics/, plots/history/, docs/*.csv, benchmarks/*.md; for the candidate's
+        errors data/ and models/, if they are there; if an experiment is named, also what DVC and
+        the review report of it against HEAD
 writes  README.md, MODEL_CARD.md, docs/*.md: the text between `<!-- NAME -->` and `<!-- /NAME -->`
 
 The experiment that README.md shows is made by
@@ -22,12 +23,24 @@ import pandas as pd
 from tabulate import tabulate
 
 from workflow.base.errors import run
-from workflow.base.files import DIFFERENCES, HELD_OUT, HISTORY, SCORES
+from workflow.base.files import (
+    CANDIDATE,
+    DIFFERENCES,
+    HELD_OUT,
+    HISTORY,
+    MODELS,
+    PREDICTIONS,
+    REVIEWS,
+    SCORES,
+    ReviewFacts,
+    read_json,
+)
+from workflow.base.reviews import load_reviews
 from workflow.evaluation.results import Correct, read_differences, read_history, read_scores
 from workflow.evaluation.scores import mean_and_std
 from workflow.evaluation.significance import difference, verdicts
 from workflow.params import load_params
-from workflow.report import model_card, notebook
+from workflow.report import error_analysis, model_card, notebook
 from workflow.report.comparison import accuracy_table, compare_sides, points, table
 from workflow.report.notebook import EDGE, JUDGEMENTS, NOT, REPRODUCED
 from workflow.report.revisions import Results, git, revision
@@ -50,7 +63,9 @@ class Sources(NamedTuple):
     notebook_conclusions: pd.DataFrame
     benchmarks: dict[str, list[str]]  # by page of benchmarks/, its paragraphs; a table is one
     card: model_card.Card
-    metrics_diff: str | None = None  # of an experiment; None leaves a page as it is
+    # Not in every checkout; None leaves a page as it is.
+    error_rates: pd.DataFrame | None = None  # of the candidate
+    metrics_diff: str | None = None  # of an experiment
     review: str | None = None
 
 
@@ -179,6 +194,16 @@ def in_short(sources: Sources) -> str:
     return "\n".join(sentences)
 
 
+def with_error_rates(sources: Sources) -> Sources:
+    """Add the candidate's error rates, if its predictions and its model are here."""
+    if not (PREDICTIONS / CANDIDATE).exists() or not (MODELS / CANDIDATE).exists():
+        return sources
+    reviews, facts = load_reviews("test"), read_json(REVIEWS / "facts.json", ReviewFacts)
+    (ours,) = error_analysis.read_predictions([CANDIDATE], reviews, facts.sha256).values()
+    rates = error_analysis.read_error_rates(CANDIDATE, ours, reviews)
+    return sources._replace(error_rates=rates)
+
+
 def with_example(sources: Sources, experiment: str) -> Sources:
     """Add what `dvc metrics diff` and `make review` print of an experiment on HEAD."""
     head = git("rev-parse", "HEAD").decode().strip()
@@ -217,6 +242,7 @@ BLOCKS: dict[str, Callable[[Sources], str | None]] = {
     "rivals": lambda of: tables(of.benchmarks["rivals"])[0],
     "own": lambda of: next(p for p in of.benchmarks["results"] if p.startswith("Source csv")),
     "rounding": lambda of: of.benchmarks["rounding"][0],
+    "serving": lambda of: "\n\n".join(of.benchmarks["serving"]),
     "one_change": lambda of: of.benchmarks["claims"][0],
     "more_data": lambda of: "\n\n".join(of.benchmarks["claims"][1:3]),
     "optimism": lambda of: "\n\n".join(
@@ -227,7 +253,7 @@ BLOCKS: dict[str, Callable[[Sources], str | None]] = {
     "card_data": lambda of: model_card.data(of.card),
     "card_recipe": lambda of: model_card.recipe(of.card),
     "card_values": lambda of: model_card.values(of.card),
-    "card_errors": lambda of: model_card.errors(of.card),
+    "card_errors": lambda of: model_card.errors(of.card, of.error_rates),
 }
 OF_NOTEBOOK = {"notebook_values", "notebook_conclusions", "in_short"}
 BLOCK = re.compile(rf"<!-- ({'|'.join(BLOCKS)}) -->\n.*?<!-- /\1 -->", re.DOTALL)
@@ -252,7 +278,7 @@ def fill(page: str, sources: Sources) -> str:
 
 
 def main() -> None:
-    sources = read_sources()
+    sources = with_error_rates(read_sources())
     if sys.argv[1:]:
         sources = with_example(sources, sys.argv[1])
     for path in (Path("README.md"), Path("MODEL_CARD.md"), *sorted(Path("docs").glob("*.md"))):

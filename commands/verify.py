@@ -18,6 +18,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from workflow.base.errors import InputError, run
+from workflow.base.files import how_to_get_results
 from workflow.report.revisions import git
 
 
@@ -77,7 +78,7 @@ def main() -> None:
     present = [path for path in expected if path.exists()]
     if missing := sorted(str(path) for path in outs if path not in present):
         print(f"missing here or in dvc.lock: {', '.join(missing)}")
-        print("run `dvc pull` or `dvc repro` to get them")
+        print(f"{how_to_get_results()} to get them")
     if bad:
         for file in bad:
             print(f"{file}: not the bytes in dvc.lock", file=sys.stderr)

@@ -41,6 +41,7 @@ def first_available(data: DataParams) -> tuple[str, Corpus]:
             warn("\n".join(failures))
             warn(
                 f"INSTEAD, source {source} is used: {SOURCES[source]}.\n"
+                "Commit its results as your base, then experiment.\n"
                 f"To insist on {data.sources[0]}: dvc exp run -S 'data.sources=[{data.sources[0]}]'"
             )
         return source, corpus

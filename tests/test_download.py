@@ -198,6 +198,7 @@ def test_falling_through_to_the_next_source_is_reported(workspace, monkeypatch, 
         "source keras is not available",
         "IMDB_MIRROR is not set",
         "INSTEAD, source bundled is used",
+        "Commit its results as your base",
         "not the official test half",
         "dvc exp run -S 'data.sources=[keras]'",
     ):

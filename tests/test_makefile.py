@@ -1,5 +1,6 @@
 """The targets of the Makefile: what they install, and that they hand on values as typed."""
 
+import json
 import os
 import re
 import subprocess
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PROJECT
+from commands import summary
+from tests.conftest import PROJECT, call
+from workflow.base.files import METRICS
 
 MAKEFILE = PROJECT / "Makefile"
 ODD = """a&b;`c` $d $(e) "f" 'g' *"""
@@ -57,6 +60,8 @@ def test_a_value_reaches_the_command_as_typed(target: str, variable: str, by: st
         (bin_ / name).chmod(0o755)
     for name in ("installed", "installed-dev"):
         (tmp_path / ".venv" / name).touch()
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").touch()
     for name in ("requirements.txt", "requirements-dev.txt"):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (0, 0))
@@ -70,10 +75,33 @@ def test_a_value_reaches_the_command_as_typed(target: str, variable: str, by: st
     assert [word.removeprefix("--sentence=") for word in printed.split("\0")].count(ODD) == 1
 
 
-def test_a_remote_needs_an_address():
-    ended = make("-o", ".venv/installed", "-o", ".venv/installed-dev", "remote")
-    assert ended.returncode != 0
-    assert "make remote URL=" in ended.stderr
+def test_after_a_run_it_says_what_is_there_and_what_comes_next(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def steps() -> list[str]:
+        call("commands.summary")
+        first, *others = capsys.readouterr().out.strip().splitlines()
+        values = [float(value) for value in re.findall(r" ([\d.]+)%", first)]
+        assert values == [round(100 * best, 2) for best in sorted(accuracies, reverse=True)]
+        assert first.endswith("Pictures: plots/figures/. Next:")
+        return [line.split("  #")[0].strip() for line in others if line]
+
+    monkeypatch.chdir(copy)
+    metrics = json.loads(METRICS.read_text())
+    accuracies = [metrics[variant]["validation_accuracy"] for variant in ("single", "candidate")]
+    usual = steps()
+    assert [step.split()[0] for step in usual] == ["make", "dvc", "make"]
+    METRICS.write_text("{}")
+    commit = 'git add --all && git commit -m "Base"'
+    assert steps() == [commit, *usual]
+    subprocess.run("git config --unset user.email".split(), check=True)
+    assert steps() == [summary.IDENTITY, commit, *usual]
+
+
+def test_a_misspelt_variable_is_refused():
+    refused = make("predict", "TEXT=a VARIENT=b", "VARIENT=single")
+    assert refused.returncode != 0
+    assert "unknown variable VARIENT; expected one of TEXT BASE VARIANT" in refused.stderr
 
 
 @pytest.mark.parametrize("redirection", ["PIP_USER=1", "PIP_TARGET={}", "PIP_PREFIX={}"])

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PROJECT, attempt, call, command, refusal, results, stages_run
+from tests.conftest import (
+    PROJECT,
+    Experiment,
+    attempt,
+    call,
+    command,
+    refusal,
+    results,
+    stages_run,
+)
 from workflow.base.files import atomic_folder
 from workflow.base.reviews import load_reviews
 
@@ -131,6 +140,28 @@ def test_the_project_below_the_root_of_a_repository(
     assert "**No accuracy changed.**" in capsys.readouterr().out
     dry = attempt(folder, mirror, home, "dvc repro --allow-missing --dry")
     assert (dry.returncode, "Running stage" in dry.stdout) == (0, False)
+
+
+def test_the_remedy_for_a_path_that_dvc_cannot_write(
+    repository: Path, tmp_path: Path, mirror: Path, home: Path
+):
+    """As README's list of troubles says."""
+    copy = shutil.copytree(repository, tmp_path / "Ördner")
+    try_one = "dvc exp run --temp -S compare.min_effect=0.02"
+    assert "'ascii' codec can't encode" in attempt(copy, mirror, home, try_one).stderr
+    (remedy,) = re.findall("`(mv .dvc/cache .*?)`", (PROJECT / "README.md").read_text("utf-8"))
+    command(copy, mirror, home, "sh -ec", remedy.replace("/plain/path", str(tmp_path / "cache")))
+    assert "Ran experiment" in command(copy, mirror, home, try_one)
+
+
+def test_a_change_that_was_tried_is_undone(
+    experiment: Experiment, repository: Path, tmp_path: Path, mirror: Path, home: Path
+):
+    copy = shutil.copytree(experiment.folder, tmp_path / "a copy")
+    readme = (PROJECT / "README.md").read_text("utf-8")
+    (undo,) = re.findall(r"`(git checkout \. && [\w\s]+)`", readme)
+    command(copy, mirror, home, "sh -ec", undo.replace("\n", " "))
+    assert results(copy) == results(repository)
 
 
 def test_a_checkout_of_another_user_gets_gits_reason_and_remedy(

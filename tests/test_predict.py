@@ -24,10 +24,13 @@ from unittest import mock
 import keras
 import numpy as np
 import pytest
+import requests
+import tensorflow as tf
 from scipy.special import logit
 
 from commands import predict
 from tests.conftest import PROJECT, call, edit_params, environment, make_workspace, refusal
+from tests.test_remotes import free_port, serving
 from workflow.base.files import PREDICTIONS, REVIEWS, read_json, write_json
 from workflow.base.reviews import Reviews, load_reviews
 from workflow.serving import saved_model
@@ -124,7 +127,6 @@ def test_columns_that_stand_for_no_word_have_a_name(predictors):
 def test_a_word_that_is_not_in_the_vocabulary_is_dropped(variant: str, predictors):
     predictor = predictors[variant]
     with_it, without = predictor.predict(["W1 blorf <b>w2", "w1 w2"]).T
-    assert predictor.vocabulary.unknown("W1 blorf <b>w2 Blorf") == ["blorf"]
     np.testing.assert_array_equal(with_it, without)
 
 
@@ -188,28 +190,15 @@ def test_a_damaged_folder_is_one_sentence(
     )
 
 
-def test_an_output_without_all_letters_has_them_as_json_writes_them(tmp_path):
-    (tmp_path / "reviews.txt").write_text("w1 😀\n", "utf-8")
-    printed = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "commands.predict",
-            "candidate",
-            str(tmp_path / "reviews.txt"),
-            "--json",
-        ],
-        env=os.environ | {"PYTHONIOENCODING": "latin-1"},
-        capture_output=True,
-        check=True,
-    )
-    assert b"\\ud83d\\ude00" in printed.stdout
-    assert json.loads(printed.stdout)["text"] == "w1 😀"
-
-
-def test_a_variant_that_is_not_trained_is_one_sentence():
-    sentence = refusal("commands.predict", "nothing", "--sentence", "w1")
-    assert sentence == "error: models/nothing: no trained model; run `dvc repro` or `dvc pull`"
+def test_a_variant_that_is_not_trained_is_one_sentence(trained, tmp_path, monkeypatch):
+    shutil.copytree(trained / ".dvc", tmp_path / ".dvc")
+    monkeypatch.chdir(tmp_path)
+    sentence = "error: models/nothing: no trained model; run "
+    assert refusal("commands.predict", "nothing", "--sentence", "w1") == f"{sentence}`dvc repro`"
+    with Path(".dvc/config").open("a") as file:
+        file.write("['remote \"storage\"']\n    url = /elsewhere\n")
+    refused = refusal("commands.predict", "nothing", "--sentence", "w1")
+    assert refused == f"{sentence}`dvc pull` or `dvc repro`"
 
 
 # --- the command ----------------------------------------------------------------------------------
@@ -219,11 +208,34 @@ def test_a_sentence_is_explained(capsys):
     call("commands.predict", "--sentence", 'W1 "blorf" 😀 w31 w2 \x1b[31m')
     first, *others = capsys.readouterr().out.splitlines()
     assert re.fullmatch(
-        r'(posi|nega)tive 0\.\d{3}  0\.\d{3} to 0\.\d{3}  [123]/3 seeds  W1 "blorf" .*', first
+        r'(posi|nega|undeci)\w+ 0\.\d{3}  0\.\d{3} to 0\.\d{3}  [123]/3 seeds  W1 "blorf" .*',
+        first,
     )
     assert "\x1b" not in first
     assert "  not in the vocabulary: blorf 😀" in "\n".join(others)
     assert re.search(r"for (positive|negative): .*w\d+ [+-]\d\.\d\d", "\n".join(others))
+
+
+@pytest.mark.parametrize(
+    ("by_seed", "text", "label"),
+    [
+        ([0.6, 0.7], "W1 blorf", "positive 0.650"),
+        ([0.4, 0.3], "w1", "negative 0.350"),
+        ([0.49, 0.7], "w1", "undecided 0.595"),
+        ([0.6, 0.7], "Blorf, blorf", "undecided 0.650"),
+        ([0.6, 0.7], "", "undecided 0.650"),
+    ],
+)
+def test_undecided_are_texts_on_which_seeds_disagree_or_without_a_known_word(
+    by_seed: list[float], text: str, label: str, predictors
+):
+    predicted = np.array([by_seed]).T
+    fixed: Any = SimpleNamespace(
+        vocabulary=predictors["candidate"].vocabulary, predict=lambda _: predicted
+    )
+    (answer,) = predict.answers(fixed, [text], explain=False)
+    assert predict.as_text(text, answer).startswith(f"{label}  ")
+    assert answer["unknown"] == (["blorf"] if "blorf" in text.lower() else [])
 
 
 def run_on(content: str | bytes, tmp_path: Path, *options: str) -> str:
@@ -259,7 +271,7 @@ def test_a_table_keeps_its_columns(tmp_path):
     table = '\ufeffid,review\n7,"w1, ""w2""\nw3 😀"\n8,\n'
     out = run_on(table, tmp_path, "--csv", "--text", "review")
     header, first, second = csv.reader(out.splitlines(keepends=True))
-    assert header == "id review probability lowest highest agree seeds unknown".split()
+    assert header == "id review probability lowest highest agree seeds known unknown".split()
     assert first[:2] == ["7", 'w1, "w2"\nw3 😀']
     assert (first[-1], second[:2], second[-1]) == ("😀", ["8", ""], "")
 
@@ -310,14 +322,16 @@ def test_tables_and_texts_packed_or_not_are_read_by_their_name(kind: str, pack: 
     assert answer.get("id") == (None if kind == "txt" else "7")
 
 
-def test_standard_input_is_read_as_json_lines_when_asked():
-    answer = subprocess.run(
+def test_json_lines_pass_through_whatever_letters_the_output_has():
+    printed = subprocess.run(
         [sys.executable, "-m", "commands.predict", "--input", "jsonl", "--json"],
-        input=b'{"text": "w1"}\n',
+        input='{"text": "w1 😀"}\n'.encode(),
+        env=os.environ | {"PYTHONIOENCODING": "latin-1"},
         capture_output=True,
         check=True,
-    )
-    assert json.loads(answer.stdout)["text"] == "w1"
+    ).stdout
+    assert b"\\ud83d\\ude00" in printed
+    assert json.loads(printed)["text"] == "w1 😀"
 
 
 @pytest.mark.parametrize(
@@ -359,7 +373,7 @@ def test_arguments_come_in_any_order(line: str, tmp_path, capsys):
     path.write_text("id,review\n7,w1\n")
     (tmp_path / "model").symlink_to(Path("models/candidate").absolute())
     call("commands.predict", *line.format(file=path, model=tmp_path / "model").split())
-    assert re.fullmatch(r"(posi|nega)tive .* seeds  w1\n", capsys.readouterr().out)
+    assert re.fullmatch(r"\w+ .* seeds  w1\n", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("line", ["a b c", "a b --sentence c", "--csv --json", "--encoding utf-9"])
@@ -510,10 +524,10 @@ import tensorflow as tf
 texts, folders = json.load(sys.stdin)
 for folder in folders:
     model = tf.saved_model.load(folder)
-    served = model.serve(texts).numpy().tolist()
-    signature = model.signatures["serving_default"](texts=tf.constant(texts))["output_0"]
-    assert signature.numpy().tolist() == served
-    assert model.serve(tf.constant([], tf.string)).shape == 0
+    served = {name: values.numpy().tolist() for name, values in model.serve(texts).items()}
+    signature = model.signatures["serving_default"](texts=tf.constant(texts))
+    assert {name: values.numpy().tolist() for name, values in signature.items()} == served
+    assert model.serve([])["probability"].shape == 0
     assert not {"workflow", "commands"} & set(sys.modules)
     print(json.dumps(served))
 """
@@ -521,11 +535,13 @@ for folder in folders:
 
 def test_what_an_export_prints_can_be_run_as_printed(tmp_path: Path, trained: Path, capsys):
     with contextlib.chdir(tmp_path):
-        call("commands.export", "candidate", "--model", str(trained / "models/candidate"))
-        line = capsys.readouterr().out.splitlines()[-1].removeprefix("use it:  ")
+        call("commands.export", "--model", str(trained / "models/deep"))
+        first, line = capsys.readouterr().out.splitlines()
+        assert first.startswith("exports/deep: 3 seeds")
+        line = line.removeprefix("use it:  ")
         program = f"import tensorflow as tf\n{line.replace('; ', '; print(', 1)})"
         printed = subprocess.check_output([sys.executable, "-I", "-c", program], text=True)
-    assert printed.startswith("tf.Tensor([0.")
+    assert "'probability': <tf.Tensor" in printed
 
 
 def test_an_export_needs_tensorflow_alone(tmp_path, predictors, trained):
@@ -550,8 +566,38 @@ def test_an_export_needs_tensorflow_alone(tmp_path, predictors, trained):
     )
     assert served.returncode == 0, served.stderr
     for variant, line in zip(VARIANTS, served.stdout.splitlines(), strict=True):
-        expected = predictors[variant].predict(texts).mean(axis=0)
-        np.testing.assert_allclose(json.loads(line), expected, atol=1e-6)
+        by_seed, found = predictors[variant].predict(texts), json.loads(line)
+        expected = np.stack([by_seed.mean(axis=0), by_seed.min(axis=0), by_seed.max(axis=0)])
+        served_values = [found[name] for name in ("probability", "lowest", "highest")]
+        np.testing.assert_allclose(served_values, expected, atol=1e-4)
+
+
+def test_the_largest_weights_are_halved_unless_they_are_too_large(predictors):
+    kernels = saved_model.classifier(predictors["candidate"]).kernels
+    assert (kernels.dtype, kernels.shape[1]) == (tf.float16, 3 * 4)  # seeds, units
+    kept = saved_model.half_precision(tf.constant([70_000.0]))
+    assert (kept.dtype, float(kept[0])) == (tf.float32, 70_000)
+
+
+def test_the_page_on_serving_can_be_followed(tmp_path, trained, capsys):
+    """Its server, on another port, and its line without a server."""
+    page = (PROJECT / "docs/serving.md").read_text("utf-8")
+    (app,) = re.findall("```python\n(.*?)```", page, re.DOTALL)
+    (asked,) = re.findall(r"curl .*--json '(.*)'", page)
+    (tmp_path / "app.py").write_text(app, "utf-8")
+    port = free_port()
+    with contextlib.chdir(tmp_path):
+        call("commands.export", "candidate", "--model", str(trained / "models/candidate"))
+        (line,) = re.findall("    (saved_model_cli run .*)", page)
+        printed = subprocess.check_output(["sh", "-c", line], text=True)
+        server = ("uvicorn", "app:app", "--log-level", "warning", "--port", str(port))
+        with serving(port, *server):
+            url = f"http://127.0.0.1:{port}/predict"
+            answer = requests.post(url, json=json.loads(asked), timeout=60).json()
+    assert answer.keys() == {"probability", "lowest", "highest"}
+    assert [len(values) for values in answer.values()] == [2, 2, 2]
+    (shown,) = re.findall(r"output key probability:\n\[([\d.]+)\]", printed)
+    assert float(shown) == pytest.approx(answer["probability"][0], abs=1e-6)
 
 
 def test_an_encoder_without_operations_of_tensorflow_is_refused(predictors):
@@ -567,12 +613,6 @@ def test_an_export_is_written_below_exports_alone(name: str, trained: Path):
         f"error: {name!r} is not the name of a variant; give a folder with --model"
     )
     assert sorted((trained / "models/candidate").rglob("*")) == before
-
-
-def test_an_export_of_a_folder_has_its_name(tmp_path, trained, capsys):
-    with contextlib.chdir(tmp_path):
-        call("commands.export", "--model", str(trained / "models/deep"))
-    assert capsys.readouterr().out.startswith("exports/deep: 3 seeds")
 
 
 def test_a_tokenizer_without_operations_of_tensorflow_is_refused(tmp_path, monkeypatch):

@@ -12,9 +12,7 @@ from commands import readme
 from tests.conftest import PROJECT, call
 from workflow.base.errors import InputError
 from workflow.base.files import DIFFERENCES, HELD_OUT, HISTORY, METRICS, NOTEBOOK_VALUES, SCORES
-from workflow.evaluation.results import read_correct
 from workflow.params import load_params
-from workflow.report.model_card import ERRORS
 from workflow.report.notebook import CONCLUSIONS
 
 
@@ -22,10 +20,6 @@ from workflow.report.notebook import CONCLUSIONS
 def results(copy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Small results in a checkout with pages; the current folder of the test."""
     shutil.copytree(PROJECT / "benchmarks", copy / "benchmarks")
-    correct = read_correct(copy / "metrics/correct/candidate.npz").by_split["test"]
-    wrong = (~correct).all(axis=0).sum()
-    table = f"by,group,reviews,wrong\n,wrong in every seed,{correct.shape[1]},{wrong}\n"
-    (copy / ERRORS).write_text(f"{table}label,negative,20,{wrong + 1}\n")
     monkeypatch.chdir(copy)
     return copy
 
@@ -58,10 +52,24 @@ def test_what_is_said_of_the_notebook_stays_if_one_of_its_variants_is_gone(resul
     assert "BEFORE" not in readme.fill(page, fewer)
 
 
+def test_errors_are_counted_if_the_predictions_are_here(results: Path):
+    page = "<!-- card_errors -->\nBEFORE\n<!-- /card_errors -->\n"
+    for name in ("README.md", "MODEL_CARD.md"):
+        (results / name).write_text(page)
+    shutil.move("models", "elsewhere")
+    call("commands.readme")
+    assert (results / "MODEL_CARD.md").read_text() == page
+    shutil.move("elsewhere", "models")
+    call("commands.readme")
+    rows = [line.split("|") for line in (results / "MODEL_CARD.md").read_text().splitlines()]
+    labels = [int(row[3]) for row in rows if len(row) > 3 and row[1].strip() == "label"]
+    assert sum(labels) == 40  # test reviews
+
+
 @pytest.mark.parametrize("damage", ["conflict", "cut"])
 @pytest.mark.parametrize(
     "path",
-    [SCORES, DIFFERENCES, HISTORY / "single.csv", NOTEBOOK_VALUES, CONCLUSIONS, ERRORS],
+    [SCORES, DIFFERENCES, HISTORY / "single.csv", NOTEBOOK_VALUES, CONCLUSIONS],
     ids=str,
 )
 def test_a_damaged_table_is_named(results: Path, path: Path, damage: str):
@@ -94,6 +102,8 @@ def test_the_committed_pages_have_the_committed_values(committed: Path):
     assert "| `candidate`" in texts["README.md"]
     stale = [name for name, text in texts.items() if readme.fill(text, sources) != text]
     assert stale == []  # `make readme` updates them
+    wrong = (~sources.correct["candidate"].by_split["test"]).all(axis=0).sum()
+    assert f"\n{wrong:,} of 25,000 test reviews" in texts["MODEL_CARD.md"]
 
 
 @pytest.mark.published

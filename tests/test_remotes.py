@@ -118,7 +118,7 @@ def remote(
 ) -> Iterator[Remote]:
     """The results of `repository`, in a copy of it that has pushed them."""
     folder = tmp_path_factory.mktemp(request.param)
-    origin, objects, private = folder / "origin", folder / "bucket" / "imdb", folder / "private"
+    origin, objects, private = folder / "origin", folder / "bucket" / "a folder", folder / "private"
     objects.mkdir(parents=True)
     private.mkdir()
     shutil.copytree(repository, origin)
@@ -186,6 +186,24 @@ def test_pushing_again_mends_an_emptied_remote(
     assert results(clone) == results(remote.origin)
 
 
+@pytest.mark.parametrize("remote", ["folder"], indirect=True)
+def test_an_experiment_travels_from_clone_to_clone(
+    remote: Remote, clone: Path, mirror: Path, home: Path
+):
+    """As docs/sharing.md says."""
+    there = (remote.origin, mirror, home)
+    command(*there, "dvc exp run --name mine -S compare.min_effect=0.5")
+    command(*there, "git reset --hard --quiet")
+    other, here = clone.with_name("other"), (clone, mirror, home)
+    command(*there, "git clone --quiet --bare", str(remote.origin), str(other))
+    command(*there, "dvc exp push", str(other), "mine")
+    command(*here, "git remote set-url origin", str(other))
+    for step in ("pull origin mine", "apply mine"):
+        command(*here, f"dvc exp {step}")
+    assert "min_effect: 0.5" in (clone / "params.yaml").read_text()
+    assert (clone / PREDICTIONS).read_bytes() == (remote.origin / PREDICTIONS).read_bytes()
+
+
 def test_the_review_asks_no_remote(
     clone: Path, mirror: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -214,10 +232,21 @@ def test_strangers_are_refused(
     assert not (clone / "data").exists()
 
 
-def test_a_remote_needs_an_address(tmp_path: Path, mirror: Path, home: Path):
-    result = attempt(tmp_path, mirror, home, *MAKE_REMOTE)
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ([], "say where: make remote URL=s3://bucket/path"),
+        (["URL=bad://x"], "Unsupported URL type bad://"),
+        (["URL=/ein Ördner"], "DVC takes paths and addresses in ASCII alone"),
+    ],
+)
+def test_what_cannot_be_a_remote_changes_nothing(
+    url: list[str], sentence: str, copy: Path, mirror: Path, home: Path
+):
+    result = attempt(copy, mirror, home, *MAKE_REMOTE, *url)
     assert result.returncode != 0
-    assert "say where: make remote URL=s3://bucket/path" in result.stderr
+    assert sentence in result.stderr
+    assert (copy / ".dvc/config").read_bytes() == (PROJECT / ".dvc/config").read_bytes()
 
 
 def test_the_model_is_had_by_its_name(copy: Path, mirror: Path, home: Path, tmp_path: Path):

@@ -465,7 +465,9 @@ def test_examples_are_the_reviews_whose_probability_moved_most(
     changed = Correct.from_bytes(bits.read_bytes())
     bits.write_bytes(changed._replace(average=~changed.average).to_bytes())
     call("commands.review", "HEAD", "--examples")
-    shown = re.findall(r"^(Fixed|Broken) by candidate, review (\d)", capsys.readouterr().out, re.M)
+    shown = re.findall(
+        r"^(Fixed|Broken) by candidate, review (\d)", capsys.readouterr().out, re.MULTILINE
+    )
     assert shown == [("Fixed", "2"), ("Fixed", "4"), ("Fixed", "3"), ("Broken", "0")]
 
 

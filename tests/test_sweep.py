@@ -4,6 +4,8 @@ What DVC keeps of an experiment is in Git, so most of them are made here with Gi
 """
 
 import json
+import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import Experiment, call, command, edit_params, refusal
+from tests.conftest import PROJECT, Experiment, call, command, edit_params, refusal
 from tests.test_review import DATA, commit_all, commit_code, make_project, retrain, write_variant
 from tests.test_significance import REVIEWS, draw_margins, most, other_reviews, train
 from workflow.base.files import CORRECT, METRICS, SCORES, write_json
@@ -338,6 +340,11 @@ def test_experiments_that_dvc_has_run_are_listed(
     }
     assert rows == sorted(rows, key=lambda row: row["mean"], reverse=True)
     assert report["not_compared"]["waits"] == "queued"
+    for page in ("README.md", "docs/sharing.md"):
+        (line,) = re.findall("    dvc (exp show .*)", (PROJECT / page).read_text("utf-8"))
+        table = command(copy, mirror, home, "dvc", *shlex.split(line))
+        assert max(map(len, table.splitlines())) < 100
+        assert re.search(r"main .*\n.*\[two\].*\n.*\[one\].*\n.*\[waits\] *Queued", table)
     review = json.loads(command(copy, mirror, home, "python -m commands.review HEAD --json"))
     assert review["tried"] == 1  # of each variant
     assert "DVC's experiments (2), commits (0)" in review["counted"]

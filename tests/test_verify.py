@@ -65,7 +65,7 @@ def test_healthy_results_are_told_from_missing_ones(
     shutil.rmtree(here / ".dvc/cache")
     call("commands.verify")
     assert capsys.readouterr().out == (
-        "missing here or in dvc.lock: data/multi_hot\nrun `dvc pull` or `dvc repro` to get them\n"
+        "missing here or in dvc.lock: data/multi_hot\nrun `dvc repro` to get them\n"
         "17 outputs are what dvc.lock says\n"
     )
 

@@ -83,7 +83,6 @@ def test_a_word_is_looked_up_as_typed_and_only_then_in_its_plain_form(tables):
     expected = "don't|doesn\u2019t|doesn't|fun\u0097yet|fun|fun|É|é".split("|")
     assert vocabulary.tokenize(text) == expected
     assert exported(tables, vocabulary, [text, ""]) == [expected, []]
-    assert vocabulary.unknown("Fun \u201cblorf\u201d<br/>Blorf") == ["blorf"]
 
 
 LETTERS = "aeioAEIÉés\u0301\u0302\u0308\u0307İßΣ" + "".join(map("".join, GOLDEN.values()))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import pairwise_distances, roc_curve
 
 from workflow.base.errors import reading
-from workflow.base.files import PREDICTIONS, RERUN_HINT, PredictionFacts, read_json
+from workflow.base.files import MODELS, PREDICTIONS, RERUN_HINT, PredictionFacts, read_json
 from workflow.base.labels import CLASSES, THRESHOLD, is_positive
 from workflow.base.reviews import Reviews
 from workflow.evaluation.scores import (
@@ -20,6 +20,7 @@ from workflow.evaluation.scores import (
     classification_scores,
     wilson_interval,
 )
+from workflow.features.encoders import load_encoder
 
 MAX_POINTS = 150  # of a ROC curve: more would not be visible
 
@@ -121,6 +122,13 @@ def error_rates(
     }
     rates = pd.concat(tables, names=["by", "group"])
     return rates.reset_index().astype({"group": str})  # type: ignore[no-any-return]
+
+
+def read_error_rates(variant: str, predictions: Predictions, reviews: Reviews) -> pd.DataFrame:
+    """`error_rates` of a variant, whose encoder says which words are unknown."""
+    encoder = load_encoder(MODELS / variant / "encoder")
+    unknown = unknown_share(reviews, encoder.words(np.arange(encoder.columns)))
+    return error_rates(predictions, np.diff(reviews.offsets), unknown)
 
 
 def with_intervals(rates: pd.DataFrame) -> pd.DataFrame:

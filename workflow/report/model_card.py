@@ -9,7 +9,6 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from workflow.base import files
-from workflow.base.errors import reading
 from workflow.base.files import CANDIDATE, HELD_OUT
 from workflow.base.schema import read_yaml
 from workflow.evaluation import results
@@ -18,8 +17,6 @@ from workflow.evaluation.significance import difference, verdicts
 from workflow.report.comparison import interval, points, table
 from workflow.report.error_analysis import with_intervals
 
-ERRORS = Path("docs/errors.csv")  # written by commands.errors
-WRONG_IN_EVERY_SEED = "wrong in every seed"  # its first row
 TEST_SCORES = {"precision": "precision", "recall": "recall"}
 TEST_SCORES |= {"roc_auc": "ROC AUC", "brier": "Brier score"}
 
@@ -33,20 +30,15 @@ class Card(NamedTuple):
     differences: pd.DataFrame  # of the candidate
     metrics: dict[str, Any]  # by variant
     correct: dict[str, results.Correct]  # by variant
-    errors: pd.DataFrame | None
 
 
 def own_reviews(facts: files.ReviewFacts) -> bool:
-    """Whether the reviews are a user's own, which docs/errors.csv knows nothing about."""
+    """Whether the reviews are a user's own."""
     return facts.source.startswith("csv")
 
 
 def read_card(folder: Path) -> Card:
-    """The results in a checkout of this project.
-
-    Raises:
-        InputError: a file is missing or damaged, or docs/errors.csv is of other results.
-    """
+    """The results in a checkout of this project; InputError if any are missing or damaged."""
     scores = results.read_scores(folder / files.SCORES)
     differences = results.read_differences(folder / files.DIFFERENCES)
     params = read_yaml(folder / "params.yaml")
@@ -56,15 +48,8 @@ def read_card(folder: Path) -> Card:
     }
     metrics = files.read_json(folder / files.METRICS, dict[str, Any])
     facts = results.read_facts(folder / files.METRICS)
-    errors = None
-    if (folder / ERRORS).exists() and not own_reviews(facts):
-        with reading(ERRORS, "; run `make errors` to regenerate it"):
-            counts = {"reviews": "int64", "wrong": "int64"}
-            errors = pd.read_csv(folder / ERRORS, dtype=counts, keep_default_na=False)
-            if errors["wrong"][0] != (~correct[CANDIDATE].by_split["test"]).all(axis=0).sum():
-                raise ValueError("of other results than metrics/")
     scores, differences = (t[t["variant"] == CANDIDATE] for t in (scores, differences))
-    return Card(params, facts, scores, differences, metrics, correct, errors)
+    return Card(params, facts, scores, differences, metrics, correct)
 
 
 def recipe_of(params: dict[str, Any], variant: str) -> dict[str, Any]:
@@ -142,17 +127,17 @@ def simplest_as_good(card: Card) -> str | None:
     return min(same, key=lambda variant: card.metrics[variant]["size"]["weights"], default=None)
 
 
-def errors(card: Card) -> str | None:
-    """A sentence, and a row for each group of reviews; None if commands.errors has not run."""
+def errors(card: Card, rates: pd.DataFrame | None) -> str | None:
+    """A sentence, and a row for each group of reviews with its error rate; None without rates."""
     if own_reviews(card.facts):
         return "Not shown for own reviews: `make errors` writes errors/candidate.html."
-    if card.errors is None:
+    if rates is None:
         return None
-    total, rates = card.errors.iloc[0], with_intervals(card.errors.iloc[1:])
     rows = [
         [by, group, f"{reviews:,}", f"{rate:.1%}", f"[{low:.1%}, {high:.1%}]"]
-        for by, group, reviews, _, rate, low, high in rates.itertuples(index=False)
+        for by, group, reviews, _, rate, low, high in with_intervals(rates).itertuples(index=False)
     ]
-    share = f"{total['wrong']:,} of {total['reviews']:,} test reviews"
-    sentence = f"{share} ({total['wrong'] / total['reviews']:.1%}) are {WRONG_IN_EVERY_SEED}."
-    return f"{sentence}\n\n{table(['by', 'group', 'reviews', 'wrong', '95% interval'], rows)}"
+    wrong = np.asarray((~card.correct[CANDIDATE].by_split["test"]).all(axis=0))
+    share = f"{wrong.sum():,} of {len(wrong):,} test reviews ({wrong.mean():.1%})"
+    header = ["by", "group", "reviews", "wrong", "95% interval"]
+    return f"{share} are wrong in every seed.\n\n{table(header, rows)}"

@@ -6,6 +6,7 @@ Importing this module imports TensorFlow, which takes seconds.
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import log_expit, logsumexp
 
 from workflow.base.errors import InputError, reading
-from workflow.base.files import RERUN_HINT
+from workflow.base.files import RERUN_HINT, how_to_get_results
 from workflow.base.reviews import Reviews
 from workflow.features.encoders import load_encoder
 from workflow.features.multi_hot import OUT_OF_VOCABULARY, START
@@ -38,7 +39,7 @@ class Predictor:
         """Load models/VARIANT; InputError if it is missing or damaged."""
         paths = sorted(folder.glob("seed-*.keras"), key=lambda path: (len(path.name), path.name))
         if not paths:
-            raise InputError(f"{folder}: no trained model; run `dvc repro` or `dvc pull`")
+            raise InputError(f"{folder}: no trained model; {how_to_get_results()}")
         self.vocabulary = Vocabulary.load(folder / "encoder")
         self.encoder = load_encoder(folder / "encoder")
         self.networks = [load(path, self.encoder.columns) for path in paths]
@@ -109,10 +110,24 @@ def leave_one_out(
     The first layer's sum is linear in the columns, so a column is taken out by a subtraction, and
     the time is that of 1 + columns reviews of one column.
     """
-    first, *others = [layer for layer in network.layers if hasattr(layer, "kernel")]
-    parts = tf.gather(first.kernel.value, columns) * weights[:, None]
-    whole = tf.reduce_sum(parts, axis=0) + first.bias
-    sums = tf.concat([whole[None], whole - parts], axis=0)
-    for before, layer in pairwise([first, *others]):
-        sums = tf.matmul(before.activation(sums), layer.kernel.value) + layer.bias
-    return np.asarray(sums[:, 0], np.float64)  # of the last layer, which is a sigmoid
+    layers = layers_with_kernel(network)
+    parts = tf.gather(layers[0].kernel.value, columns) * weights[:, None]
+    whole = tf.reduce_sum(parts, axis=0)
+    products = tf.concat([whole[None], whole - parts], axis=0)
+    return np.asarray(log_odds(layers, products), np.float64)
+
+
+def layers_with_kernel(network: keras.Sequential) -> list[keras.layers.Dense]:
+    """All but dropout."""
+    return [layer for layer in network.layers if hasattr(layer, "kernel")]
+
+
+def log_odds(layers: list[keras.layers.Dense], products: Any) -> Any:
+    """(n,) log-odds from the products of n reviews and the first kernel, (n, units).
+
+    The activation of the last layer, a sigmoid, is left out.
+    """
+    sums = products + layers[0].bias.value
+    for before, layer in pairwise(layers):
+        sums = tf.matmul(before.activation(sums), layer.kernel.value) + layer.bias.value
+    return sums[:, 0]

@@ -13,7 +13,7 @@ from workflow.base.errors import InputError
 from workflow.features.multi_hot import INDEX_FROM, OUT_OF_VOCABULARY, START, MultiHotEncoder
 from workflow.features.ngrams import WORD_BITS, NGramEncoder
 from workflow.features.params import NGramParams, PositionWeights
-from workflow.serving.predictor import Predictor
+from workflow.serving.predictor import Predictor, layers_with_kernel, log_odds
 from workflow.serving.words import Words, WordTables
 
 
@@ -26,7 +26,10 @@ class Cells(NamedTuple):
 
 
 def classifier(predictor: Predictor) -> tf.Module:
-    """A module whose `serve` maps (n,) strings in UTF-8 to (n,) float32, the mean of the seeds.
+    """A module whose `serve` maps (n,) strings in UTF-8 to the probabilities of being positive.
+
+    They are (n,) float32 each: `probability`, the mean of the seeds, `lowest` and `highest`. The
+    first kernels, which are nearly all of a network, are kept in float16.
 
     Raises:
         InputError: the tokenizer cannot be written with TensorFlow's operations.
@@ -41,7 +44,6 @@ def classifier(predictor: Predictor) -> tf.Module:
     module = tf.Module()
     # Only attributes are saved; a Keras network would be saved whole, and twice.
     module.tables = tables = WordTables(vocabulary)
-    module.weights = [variable.value for network in networks for variable in network.variables]
     if isinstance(encoder, NGramEncoder):
         # A variable: as a constant it makes the graph larger than some readers allow.
         module.keys = keys = tf.Variable(encoder.keys, trainable=False)
@@ -51,11 +53,26 @@ def classifier(predictor: Predictor) -> tf.Module:
     else:
         raise TypeError(f"{type(encoder).__name__}: no such encoder in TensorFlow's operations")
 
-    def serve(texts: Any) -> Any:
+    layers = [layers_with_kernel(network) for network in networks]
+    first_kernels = tf.concat([first.kernel.value for first, *_ in layers], axis=1)
+    module.kernels = kernels = tf.Variable(half_precision(first_kernels), trainable=False)
+    module.others = [
+        variable.value
+        for own in layers
+        for layer in own
+        for variable in layer.variables
+        if variable is not own[0].kernel
+    ]
+
+    def serve(texts: Any) -> dict[str, Any]:
         words = tables.words(texts)
-        vectors = sparse_matrix(cells(words), words.number, encoder.columns)
-        by_seed = [network(vectors, training=False)[:, 0] for network in networks]
-        return tf.add_n(by_seed) / len(by_seed)
+        products = tf.split(product(cells(words), words.number, kernels), len(layers), axis=1)
+        by_seed = tf.sigmoid(tf.stack([*map(log_odds, layers, products)]))
+        return {
+            "probability": tf.reduce_mean(by_seed, axis=0),
+            "lowest": tf.reduce_min(by_seed, axis=0),
+            "highest": tf.reduce_max(by_seed, axis=0),
+        }
 
     module.serve = tf.function(serve, [tf.TensorSpec([None], tf.string, "texts")])
     return module
@@ -103,12 +120,26 @@ def position_weights(from_start: Any, from_end: Any, weights: PositionWeights) -
     return tf.cast(1 + end + start, tf.float32)
 
 
-def sparse_matrix(cells: Cells, rows: Any, columns: int) -> Any:
-    """A SparseTensor; where there are several entries in a place, the one of largest weight."""
+def product(cells: Cells, rows: Any, kernel: Any) -> Any:
+    """(rows, units) float32: the sparse matrix of these cells times a (columns, units) kernel.
+
+    Where there are several entries in a place, the largest counts.
+    """
+    columns = tf.shape(kernel, tf.int64)[0]
     places, numbers = tf.unique(cells.rows * columns + cells.columns)
     largest = tf.math.unsorted_segment_max(cells.weights, numbers, tf.size(places))
-    indices = tf.stack([places // columns, places % columns], axis=1)
-    return tf.sparse.reorder(tf.SparseTensor(indices, largest, tf.stack([rows, columns])))
+    # Only the rows of the kernel that are used become float32.
+    used, positions = tf.unique(places % columns, tf.int64)
+    indices = tf.stack([places // columns, positions], axis=1)
+    matrix = tf.SparseTensor(indices, largest, tf.stack([rows, tf.size(used, tf.int64)]))
+    used_kernel = tf.cast(tf.gather(kernel, used), tf.float32)
+    return tf.sparse.sparse_dense_matmul(tf.sparse.reorder(matrix), used_kernel)
+
+
+def half_precision(kernel: Any) -> Any:
+    """The kernel in float16, or as it is if it has values beyond that range."""
+    is_in_range = tf.reduce_max(tf.abs(kernel)) < tf.float16.max
+    return tf.cast(kernel, tf.float16) if is_in_range else kernel
 
 
 def save(predictor: Predictor, folder: Path) -> None:

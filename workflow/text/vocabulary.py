@@ -78,7 +78,3 @@ class Vocabulary:
     def decode(self, ranks: NDArray[np.integer[Any]]) -> str:
         """The words of these ranks; 0, which is padding, is left out."""
         return " ".join(self.words[rank - 1] for rank in ranks.tolist() if rank)
-
-    def unknown(self, text: str) -> list[str]:
-        """The words of a text that have no rank, each once."""
-        return [word for word in dict.fromkeys(self.tokenize(text)) if word not in self.ranks]
