@@ -17,10 +17,10 @@ from tqdm import tqdm
 
 from benchmarks.measure import paragraph, table, write_page
 from benchmarks.retrained import Vectors, correct, load
-from stages.train import train_all
 from workflow.evaluation.scores import mean_and_std
 from workflow.evaluation.significance import Difference, difference, verdicts
 from workflow.model.params import Recipe
+from workflow.model.training import train_all
 from workflow.params import Params, load_params
 
 FROM, TO = "book", "single"

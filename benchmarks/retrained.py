@@ -7,13 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.train import train_all
 from workflow.base.files import HELD_OUT, FeatureFacts, features_folder, read_json
 from workflow.base.labels import is_positive
 from workflow.base.reviews import Reviews, load_vectors, split_validation
 from workflow.model import network
 from workflow.model.params import Recipe
-from workflow.model.training import Trained, TrainingData
+from workflow.model.training import Trained, TrainingData, train_all
 from workflow.params import Params
 
 Bits = dict[str, NDArray[np.bool_]]  # for validation and test, (seeds, reviews)

@@ -12,7 +12,6 @@ after how many epochs it is best; then from the start on both splits together fo
 The second network is kept.
 """
 
-import functools
 import shutil
 
 import numpy as np
@@ -28,21 +27,15 @@ from workflow.base.files import (
     read_json,
 )
 from workflow.base.reviews import load_vectors
-from workflow.model.params import Recipe
-from workflow.model.seeds import for_every_seed
-from workflow.model.training import Trained, TrainingData, train
 from workflow.params import item_from_argv, load_params
-
-
-def train_all(recipe: Recipe, data: TrainingData, seeds: range) -> list[Trained]:
-    """`train` for every seed, in order of the seeds."""
-    fits = 2 if recipe.refit else 1
-    return for_every_seed(functools.partial(train, recipe), data, seeds, fits * recipe.epochs)
 
 
 def main() -> None:
     params = load_params()
     name = item_from_argv()
+    # After the parameters are checked, because TensorFlow takes seconds to import.
+    from workflow.model.training import TrainingData, train_all  # noqa: PLC0415
+
     recipe, seeds = params.recipe(name), params.train.all_seeds
     features = params.features_of(name)
     folder = features_folder(features)

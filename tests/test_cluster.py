@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from stages import train
 from tests.conftest import PATIENCE, call, results, wait_for
 from tests.test_train import make_data, make_recipe
 from workflow.base.errors import InputError
 from workflow.model import seeds
+from workflow.model.training import train_all
 
 distributed = pytest.importorskip("distributed")
 
@@ -127,4 +127,4 @@ def test_dask_is_only_needed_for_a_cluster(monkeypatch: pytest.MonkeyPatch):
 
 def train_something(**changes: Any) -> None:
     recipe = make_recipe(**{"epochs": 1} | changes)
-    train.train_all(recipe, make_data(), range(1))
+    train_all(recipe, make_data(), range(1))

@@ -13,12 +13,11 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from stages import train
 from tests.conftest import PROJECT, STAGES, command, results, stages_run
 from workflow.base.files import PREDICTIONS
 from workflow.features import multi_hot
 from workflow.model import network
-from workflow.model.training import TrainingData
+from workflow.model.training import TrainingData, train_all
 from workflow.params import load_params
 from workflow.text import imdb
 
@@ -89,7 +88,7 @@ def test_other_rounding_moves_the_accuracy_by_less_than_a_tenth_of_a_point():
     reviews = multi_hot.multi_hot(imdb.bundled_reviews(params.data).training, num_words)
     data = TrainingData(reviews, 10_000, num_words)
     recipe = params.recipe("single").model_copy(update={"epochs": 2})
-    train_one = functools.partial(train.train_all, recipe, data, range(1, 2))
+    train_one = functools.partial(train_all, recipe, data, range(1, 2))
     ((archive, here, _),) = train_one()
     with mock.patch.object(network, "build", functools.partial(network.build, plain=True)):
         ((other_archive, there, _),) = train_one()

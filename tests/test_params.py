@@ -4,6 +4,8 @@ import functools
 import operator
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +202,13 @@ def test_an_experiment_may_empty_a_list(key: str, path: Path):
     apply_overrides(path, [f"{key}=[]"])
     params = YAML(typ="safe", pure=True).load(path)
     assert functools.reduce(operator.getitem, key.split("."), params) == []
+
+
+def test_a_mistake_is_reported_before_tensorflow_is_imported(workspace: Path):
+    """Its import takes seconds, and a queued experiment with a mistake ends in the first stage."""
+    edit_params(workspace, model__dropout=1.5)
+    command = [sys.executable, "-X", "importtime", "-m", "stages.train", "candidate"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "error: params.yaml: model.dropout: 1.5" in result.stderr
+    assert "tensorflow" not in result.stderr

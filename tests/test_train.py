@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stages import train
 from tests.conftest import PROJECT
 from workflow.base.errors import InputError
 from workflow.base.reviews import Reviews
@@ -363,7 +362,7 @@ TWICE = {"refit": True, "naive_bayes_scaling": True, "sparse_updates": True, "pa
 def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(more: dict[str, Any]):
     recipe = make_recipe(dropout=0.3, layers=[Layer(), Layer()], **more)
     archive, history = fit(recipe)
-    again = train.train_all(recipe, make_data(), range(1, 4))
+    again = training.train_all(recipe, make_data(), range(1, 4))
     assert again[0][0] == archive
     assert again[0][1].equals(history)
     assert len({trained.archive for trained in again}) == 3

@@ -1,5 +1,6 @@
 """How one network is trained: fitted, stopped, and perhaps refitted on all training reviews."""
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from workflow.base.errors import InputError
 from workflow.base.reviews import Reviews, split_validation
 from workflow.model import network
 from workflow.model.params import Recipe
-from workflow.model.seeds import Report
+from workflow.model.seeds import Report, for_every_seed
 
 
 class Epochs(keras.callbacks.Callback):  # type: ignore[misc]
@@ -132,3 +133,9 @@ def train(recipe: Recipe, data: TrainingData, seed: int, report: Report | None =
         history = pd.concat([history, refit])
     archive = network.to_bytes(network.with_keras_classes(model, recipe, columns))
     return Trained(archive, history, predictions)
+
+
+def train_all(recipe: Recipe, data: TrainingData, seeds: range) -> list[Trained]:
+    """`train` for every seed, in order of the seeds."""
+    fits = 2 if recipe.refit else 1
+    return for_every_seed(functools.partial(train, recipe), data, seeds, fits * recipe.epochs)
