@@ -40,10 +40,11 @@ from workflow.evaluation.results import Correct, read_differences, read_history,
 from workflow.evaluation.scores import mean_and_std
 from workflow.evaluation.significance import difference, verdicts
 from workflow.params import load_params
-from workflow.report import error_analysis, model_card, notebook
+from workflow.report import error_analysis, model_card, notebook, review_page
 from workflow.report.comparison import accuracy_table, compare_sides, points, table
 from workflow.report.notebook import EDGE, JUDGEMENTS, NOT, REPRODUCED
 from workflow.report.revisions import Results, git, revision
+from workflow.report.slices import changes_by_slice, fixed_and_broken
 
 CURVE_CLAIM = (
     "“initially it tends to increase and then decreases … at the end it gives a constant 86%”",
@@ -220,7 +221,19 @@ def with_example(sources: Sources, experiment: str) -> Sources:
     printed = tabulate(rows, header, tablefmt="plain", disable_numparse=True)
     with revision("HEAD") as (base, _), revision(commit) as (ours, _):
         report = {"base": "main"} | compare_sides(base, ours, set(), sources.min_effect)
-    return sources._replace(metrics_diff=f"```\n{printed}\n```", review=accuracy_table(report))
+        report["answers"] = fixed_and_broken(base, ours, [CANDIDATE])
+        report["slices"] = changes_by_slice(base, ours, [CANDIDATE], sources.min_effect, tried=1)
+    review = "\n\n".join([accuracy_table(report), *review_page.answers(report)])
+    return sources._replace(metrics_diff=f"```\n{printed}\n```", review=review)
+
+
+def pipeline(_: Sources) -> str:
+    """The stages as `dvc dag --mermaid` draws them, one node for all variants of a stage."""
+    drawn = subprocess.run(["dvc", "dag", "--mermaid"], capture_output=True, text=True, check=True)  # noqa: S607
+    nodes = dict(re.findall(r'(node\d+)\["(\w+)', drawn.stdout))
+    arrows = re.findall(r"(node\d+)-->(node\d+)", drawn.stdout)
+    lines = sorted({f"    {nodes[start]} --> {nodes[end]}" for start, end in arrows})
+    return "\n".join(["```mermaid", "flowchart LR", *lines, "```"])
 
 
 def tables(paragraphs: list[str]) -> list[str]:
@@ -230,6 +243,7 @@ def tables(paragraphs: list[str]) -> list[str]:
 VALUE_HEADER = ["value", "notebook", "where", "here", "one more run", ""]
 CONCLUSION_HEADER = ["claim", "notebook", "here, last epoch", "here, best epoch", ""]
 BLOCKS: dict[str, Callable[[Sources], str | None]] = {
+    "pipeline": pipeline,
     "results": results,
     "two_best": two_best,
     "stopping": stopping,
