@@ -28,8 +28,8 @@ def test_own_reviews_are_named_and_their_errors_are_not_shown(copy: Path):
     assert [model_card.data(of).startswith(said) for of in (card, own)] == [False, True]
 
 
-def test_the_card_compares_with_the_smallest_variant_that_is_as_good(copy: Path):
-    """Of three equals, one of which has more weights, and one that is better."""
+def test_the_card_compares_with_the_smallest_variant_that_is_not_shown_to_be_worse(copy: Path):
+    """Two are as good, of which one has more weights; the smallest of all is worse."""
     card = model_card.read_card(copy)
     right = np.random.default_rng(0).random((6, 5000)) < 0.9
     bits = dict.fromkeys(("validation", "test"), right)
@@ -42,10 +42,10 @@ def test_the_card_compares_with_the_smallest_variant_that_is_as_good(copy: Path)
         correct={v: Correct("0", np.arange(6), by_split) for v, by_split in variants.items()},
         metrics={v: {"size": {"weights": n}, "average": average} for v, n in sizes.items()},
     )
-    assert model_card.simplest_as_good(card) == "small"
+    assert model_card.smallest_not_beaten(card) == "small"
     shown = model_card.values(card)
     assert re.search(r"\| accuracy minus that of `small`, test +\| [+-]0.0\d \[", shown)
     assert re.search(r"\| accuracy of the average, test +\| 90.00% \[89.00%, 91.00%\]", shown)
     assert re.search(r"\| calibration error of the average, test +\| 2.00%", shown)
     del card.correct["small"], card.correct["large"]
-    assert model_card.simplest_as_good(card) is None
+    assert model_card.smallest_not_beaten(card) is None

@@ -98,12 +98,12 @@ def values(card: Card) -> str:
     for row in card.differences.to_dict("records"):
         cell = f"{points(row)} points, {row['verdict']}"
         rows.append([f"accuracy minus that of `{reference}`, {row['split']}", cell])
-    if simplest := simplest_as_good(card):
+    if other := smallest_not_beaten(card):
         for split in HELD_OUT:
-            d = difference(*(card.correct[v].by_split[split] for v in (CANDIDATE, simplest)))
-            rows.append(
-                [f"accuracy minus that of `{simplest}`, {split}", f"{points(d._asdict())} points"]
-            )
+            d = difference(*(card.correct[v].by_split[split] for v in (CANDIDATE, other)))
+            (word,) = verdicts({other: d}, card.params["compare"]["min_effect"]).values()
+            cell = f"{points(d._asdict())} points, {word}"
+            rows.append([f"accuracy minus that of `{other}`, {split}", cell])
     average = card.metrics[CANDIDATE]["average"]
     rows += [
         ["accuracy of the average, test", f"{average['accuracy']:.2%} {interval(average, '.2%')}"],
@@ -115,16 +115,17 @@ def values(card: Card) -> str:
     return table([f"{len(card.scores)} seeds", ""], rows)
 
 
-def simplest_as_good(card: Card) -> str | None:
-    """The variant with the fewest weights that is shown to be as accurate on validation."""
+def smallest_not_beaten(card: Card) -> str | None:
+    """The variant with the fewest weights that the candidate is not shown to beat on validation."""
     bits = {v: correct.by_split["validation"] for v, correct in card.correct.items()}
     ours = bits.pop(CANDIDATE)
     words = verdicts(
         {variant: difference(ours, theirs) for variant, theirs in bits.items()},
         card.params["compare"]["min_effect"],
     )
-    same = [variant for variant, word in words.items() if word == "same"]
-    return min(same, key=lambda variant: card.metrics[variant]["size"]["weights"], default=None)
+    not_beaten = [variant for variant, word in words.items() if word != "better"]
+    weights = {variant: card.metrics[variant]["size"]["weights"] for variant in not_beaten}
+    return min(not_beaten, key=weights.__getitem__, default=None)
 
 
 def errors(card: Card, rates: pd.DataFrame | None) -> str | None:
