@@ -88,7 +88,7 @@ def unbalanced_scores(scores: pd.DataFrame) -> dict[str, float]:
         return {}
     hits = tp if positive < RARE else tn
     f1 = (2 * hits / (2 * hits + fp + fn)).fillna(0).mean()
-    roc_auc = scores["test_roc_auc"].mean()  # NaN if all labels are the same
+    roc_auc = pd.to_numeric(scores["test_roc_auc"]).mean()  # NaN if all labels are the same
     means = {"test_f1_of_rarer_label": f1, "test_roc_auc": roc_auc}
     return {name: round(float(mean), 4) for name, mean in means.items() if not np.isnan(mean)}
 

@@ -80,7 +80,8 @@ def test_empty_and_endless_and_unknown_reviews(workspace, use):
     rows = sorted(astuple(test.between(i, i + 1))[0].tolist() for i in range(4))
     assert rows == [[1], [1, 2], [1, 2, *range(4, 50)], [1, 4]]
     for variant in ("single", "candidate"):
-        assert all(math.isfinite(x) for x in metrics[variant].values() if not isinstance(x, str))
+        values = [*metrics[variant].values(), *metrics[variant]["average"].values()]
+        assert all(math.isfinite(value) for value in values if isinstance(value, float))
 
 
 def test_one_class_and_one_review(workspace, use):
@@ -93,6 +94,7 @@ def test_one_class_and_one_review(workspace, use):
     assert metrics["candidate"]["verdict"] == "too few seeds (1 of 3)"
     scores = pd.read_csv(SCORES)
     assert scores["test_roc_auc"].isna().all()
+    assert metrics["candidate"]["test_f1_of_rarer_label"] == 0
     assert (scores["test_recall"] == 0).all()
 
 

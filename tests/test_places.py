@@ -133,7 +133,7 @@ def test_the_project_below_the_root_of_a_repository(
     command(folder, mirror, home, "dvc init --subdir --force --quiet")
     monkeypatch.chdir(folder)
     call("commands.verify")
-    assert capsys.readouterr().out == "18 outputs are what dvc.lock says\n"
+    assert capsys.readouterr().out == "19 outputs are what dvc.lock says\n"
     call("commands.sweep")
     assert "No experiment to compare" in capsys.readouterr().out
     call("commands.review", "HEAD")

@@ -60,7 +60,7 @@ def test_healthy_results_are_told_from_missing_ones(
     here: Path, capsys: pytest.CaptureFixture[str], mirror: Path, home: Path
 ):
     verify = "python -m commands.verify"
-    assert command(here, mirror, home, verify) == "18 outputs are what dvc.lock says\n"
+    assert command(here, mirror, home, verify) == "19 outputs are what dvc.lock says\n"
     shutil.rmtree(here / "data/multi_hot")
     shutil.rmtree(here / ".dvc/cache")
     call("commands.verify")
