@@ -395,7 +395,7 @@ def test_of_seeds_alone_students_t_tells_what_is_found_four_times_in_five(compar
     found = significance.detectable(differences, comparisons) / 2
     critical = stats.t.isf(LEVEL / comparisons / 2, 5)
     assert stats.nct.sf(critical, 5, found) == pytest.approx(0.8)
-    assert math.isnan(significance.detectable([Difference(0.0, 0, 1)]))
+    assert math.isnan(significance.detectable([Difference(0.0, 0, 1)], 1))
 
 
 @pytest.mark.parametrize("seeds", [3, 6])

@@ -251,7 +251,7 @@ def too_few(seeds: int) -> str:
     return f"too few seeds ({seeds} of {MIN_SEEDS})"
 
 
-def detectable(differences: Iterable[Difference], comparisons: int = 1) -> float:
+def detectable(differences: Iterable[Difference], comparisons: int) -> float:
     """The true difference that the present seeds and reviews show with a probability of POWER.
 
     As one of so many comparisons, with the standard errors found: their median. NaN if unknown.
