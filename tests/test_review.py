@@ -235,12 +235,39 @@ def set_metric(project: Path, name: str, values: list[Any]) -> None:
     scores.to_csv(project / SCORES, index=False)
 
 
-def test_other_metrics_have_students_interval_over_the_seeds(project: Path, review: Review):
-    set_metric(project, "test_loss", [0.9, 0.91, 0.92, 0.93, 0.94, 0.95])
-    (row,) = review()["metrics"]
-    assert row["metric"] == "candidate.test_loss"
-    assert row["low"] < row["after"] - row["before"] < row["high"]
-    assert row["verdict"] == "higher"
+@pytest.mark.parametrize("name", ["train_accuracy", "test_loss", "test_brier", "best_epoch"])
+@pytest.mark.parametrize(
+    ("by", "tried", "word"),
+    [(5, 1, "higher"), (-5, 1, "lower"), (5, 2000, "~"), (0, 1, "~")],
+)
+def test_other_metrics_have_students_interval_over_the_seeds(
+    project: Path, review: Review, name: str, by: int, tried: int, word: str
+):
+    """The differences by -1, 0, 1, … have a standard error of sqrt(0.8 / 6), t is 2.571."""
+    set_metric(project, name, [3] * 6)
+    git(project, "commit", "--all", "--quiet", "--message", "Three")
+    set_metric(project, name, [3 + by + noise for noise in (-1, 0, 1, -1, 0, 1)])
+    (row,) = review("HEAD", "--tried", str(tried))["metrics"]
+    assert (row["metric"], row["verdict"]) == (f"candidate.{name}", word)
+    assert [row["before"], row["after"]] == pytest.approx([3, 3 + by])
+    half = 2.5706 * (0.8 / 6) ** 0.5
+    assert [row["low"], row["high"]] == pytest.approx([by - half, by + half], rel=1e-4)
+
+
+def test_many_metrics_are_one_family_and_what_a_base_did_not_have_is_left_out(
+    project: Path, review: Review
+):
+    """Alone, with p = 0.04, either would be called higher."""
+    scores = pd.read_csv(project / SCORES)
+    scores.drop(columns="test_brier").to_csv(project / SCORES, index=False)
+    git(project, "commit", "--all", "--quiet", "--message", "Older")
+    set_metric(project, "test_brier", [0.2] * 6)
+    for name in ("train_accuracy", "best_epoch"):
+        set_metric(project, name, list(scores[name][:6] + [2, 0, 1, 2, 0, 1]))
+    assert {row["metric"]: row["verdict"] for row in review("HEAD")["metrics"]} == {
+        "candidate.train_accuracy": "~",
+        "candidate.best_epoch": "~",
+    }
 
 
 @pytest.mark.parametrize(
@@ -391,6 +418,26 @@ def test_fixed_and_broken_are_counted_in_what_predict_answers(
     assert re.search(r"`candidate` +\| 0.8000 .*\| 30 +\| 10 +\| 7 +\|", page("HEAD"))
 
 
+def test_answers_that_one_side_has_not_or_for_other_reviews_are_not_compared(
+    project: Path, review: Review
+):
+    path = project / CORRECT / "candidate.npz"
+    with np.load(path) as arrays:
+        np.savez(path, **{name: arrays[name] for name in arrays if name != "average"})
+    git(project, "commit", "--all", "--quiet", "--message", "An earlier version")
+    bits = bits_of(project, "candidate")
+    write_bits(project, "candidate", bits, average=np.zeros(TEST, bool))
+    assert review("HEAD")["answers"] == []
+    write_json(project / METRICS, {"data": DATA | {"test_reviews": 400}})
+    for variant in ("single", "candidate"):
+        bits = bits_of(project, variant)
+        bits["test"] = bits["test"][:, :400]
+        write_bits(project, variant, bits, average=np.zeros(400, bool))
+    report = review()
+    assert report["answers"] == []
+    assert report["notes"] == ["The test reviews are not the same on both sides: no verdict."]
+
+
 def test_only_slices_that_are_shown_to_change_are_listed(
     project: Path, review: Review, page: Callable[..., str]
 ):
@@ -417,9 +464,48 @@ def test_only_slices_that_are_shown_to_change_are_listed(
     )
 
 
-def write_held_out(project: Path, words: Any) -> None:
-    """Every second validation review is positive; no word is unknown."""
-    validation = pd.DataFrame({"label": words % 2, "words": words, "unknown": 0 * words})
+def test_a_slice_is_compared_only_with_itself_and_as_one_of_all_that_were_tried(
+    project: Path, review: Review
+):
+    """By the share of unknown words: of 9, and of 0 as of none."""
+    words = np.repeat([0, 10], [100, 200])
+    write_held_out(project, words, unknown=np.repeat([0, 0, 9], 100))
+    bits = bits_of(project, "candidate")
+    bits["validation"][:, 200:240] = False
+    write_bits(project, "candidate", bits)
+    slices = {
+        tried: {row["slice"]: row for row in review("--tried", tried)["slices"]}
+        for tried in ("1", "1000000000")
+    }
+    assert list(slices["1"]) == [
+        "label: negative",
+        "label: positive",
+        "words: 10",
+        "unknown words: 90.0%",
+    ]
+    verdicts = [rows["unknown words: 90.0%"]["verdict"] for rows in slices.values()]
+    assert verdicts == ["worse", "~"]
+
+
+def test_slices_need_the_reviews_of_this_version_and_the_same_on_both_sides(
+    project: Path, review: Review
+):
+    write_variant(project, "candidate", 0.7)
+    assert review()["slices"] == []
+    write_held_out(project, np.arange(VALIDATION))
+    assert review()["slices"]
+    write_json(project / METRICS, {"data": DATA | {"validation_reviews": 200}})
+    write_held_out(project, np.arange(200))
+    for variant in ("single", "candidate"):
+        bits = bits_of(project, variant)
+        write_bits(project, variant, bits | {"validation": bits["validation"][:, :200]})
+    assert review()["slices"] == []
+
+
+def write_held_out(project: Path, words: Any, unknown: Any = 0) -> None:
+    """Every second validation review is positive."""
+    labels = np.arange(len(words)) % 2
+    validation = pd.DataFrame({"label": labels, "words": words, "unknown": unknown})
     test = pd.DataFrame(np.zeros((TEST, 3), np.uint32), columns=[*validation])
     write_descriptions({"validation": validation, "test": test}, project / HELD_OUT_REVIEWS)
 
@@ -491,14 +577,47 @@ def test_what_another_processor_rounded_otherwise_is_said_once(
     assert f"Also changed, {reason} of another processor: `single`." in page()
 
 
-def test_changed_code_is_not_excused_by_rounding(project: Path, review: Review):
-    commit_code(project, "stages/train.py")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"data__seed": 9},
+        {"train__first_seed": 9},
+        {"variants__single__recipe": "baselines.book"},
+        {"baselines__single__epochs": 1},
+        {"features__multi_hot__num_words": 99},
+        "stages/train.py",
+        "requirements.txt",
+        "dvc.yaml",
+    ],
+    ids=str,
+)
+def test_changed_code_or_parameters_are_not_excused_by_rounding(
+    project: Path, review: Review, change: Any
+):
+    if isinstance(change, str):
+        (project / change).parent.mkdir(exist_ok=True)
+        (project / change).touch()
+        git(project, "add", "--all")
+        git(project, "commit", "--allow-empty", "--quiet", "--message", "Code")
+        with (project / change).open("a") as file:
+            file.write("# changed\n")
+    else:
+        edit_params(project, **change)
     flip(project, "single")
     report = review("HEAD")
     assert (report["rounded"], row_of(report)["variant"]) == ({}, "single")
     assert report["figures"] == ["learning_curves_single.png"]
-    git(project, "checkout", "--quiet", "HEAD", "--", "stages")
-    assert review("HEAD")["rounded"].keys() == {"single"}
+    stages = {"stages/train.py": ["train"], "requirements.txt": ["all"], "dvc.yaml": ["all"]}
+    assert report["code"] == ({change: stages[change]} if isinstance(change, str) else {})
+
+
+def test_parameters_of_other_variants_and_of_the_reports_are_no_reason_for_a_change(
+    project: Path, review: Review
+):
+    flip(project, "single")
+    edit_params(project, compare__min_effect=0.5, model__dropout=0.9, baselines__book__epochs=1)
+    edit_params(project, features__ngrams__max_n=1)
+    assert review()["rounded"] == {"single": pytest.approx(1 / 6 / VALIDATION)}
 
 
 # --- seeds ----------------------------------------------------------------------------------------
@@ -535,15 +654,16 @@ def test_seeds_that_are_on_one_side_only_are_compared_as_independent_runs(
     assert re.search(r"`candidate` \| validation .*\] +\| - +\| 100, 0, 0% +\| worse", page())
 
 
+@pytest.mark.parametrize(("by", "shared"), [(5, "one seed is"), (4, "2 seeds are")])
 def test_so_few_common_seeds_that_they_give_no_verdict_give_one_as_independent_runs(
-    project: Path, review: Review
+    project: Path, review: Review, by: int, shared: str
 ):
-    edit_params(project, train__first_seed=6)
-    shift(project, by=5)
+    edit_params(project, train__first_seed=1 + by)
+    shift(project, by=by)
     report = review()
     assert report["accuracy"]
     assert {row["verdict"] for row in report["accuracy"]} <= {"~", "same"}
-    assert report["notes"] == ["Compared as independent runs: one seed is on both sides."]
+    assert report["notes"] == [f"Compared as independent runs: {shared} on both sides."]
 
 
 # --- no verdict -----------------------------------------------------------------------------------
