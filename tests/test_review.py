@@ -31,7 +31,8 @@ from workflow.base.files import (
     write_json,
 )
 from workflow.evaluation.results import Correct, write_descriptions
-from workflow.evaluation.significance import Difference
+from workflow.evaluation.significance import Difference, best_by_chance, detectable
+from workflow.report.comparison import accuracy_table, footnote
 
 SEEDS = (1, 2, 3, 4, 5, 6)
 VALIDATION, TEST = 300, 500  # reviews
@@ -199,8 +200,50 @@ def test_a_row_says_how_likely_the_change_is_worse_about_the_same_and_better(
     assert chances == d.probabilities(0.01)
     shown = ", ".join(f"{100 * chance:.0f}" for chance in chances.values())
     assert re.search(rf"`candidate` \| validation .* \| {shown}% +\| ~", page())
-    detectable = review()["detectable"]
-    assert f"a true difference of {100 * detectable:.2f} points gets a verdict four" in page()
+
+
+def test_what_is_found_and_what_luck_finds_depend_on_the_rows_of_validation_and_the_tries(
+    project: Path, review: Review
+):
+    for variant in ("single", "candidate"):
+        write_variant(project, variant, 0.86, draw=1)
+    report = review("--tried", "3")
+    found = [
+        Difference(**{name: row[name] for name in Difference._fields})
+        for row in report["accuracy"]
+        if row["split"] == "validation"
+    ]
+    assert report["detectable"] == pytest.approx(detectable(found, 3 * 2))
+    assert report["best_by_chance"] == pytest.approx(best_by_chance(found, 3))
+
+
+def test_a_table_has_a_row_per_difference_and_a_footnote_what_its_words_mean():
+    row: dict[str, Any] = {"variant": "candidate", "split": "test", "verdict": "better"}
+    row |= {"before": 0.8512, "after": 0.86345, "mean": 0.01225, "low": 0.002, "high": 0.0225}
+    row |= {"wins": 5, "seeds": 6, "probabilities": {"worse": 0.004, "same": 0.21, "better": 0.786}}
+    unpaired = row | {"wins": -1, "low": np.nan, "probabilities": {"worse": np.nan}}
+    report: dict[str, Any] = {"base": "main", "accuracy": [row, unpaired | {"wins": 0}, unpaired]}
+    header, _, *rows = accuracy_table(report).splitlines()
+    names = "variant | split | main | here | points, 95% interval | wins | worse, same, better"
+    assert re.sub(" +", " ", header) == f"| {names} | verdict |"
+    start = "| `candidate` | test | 0.8512 | 0.8635 | +1.23"
+    assert [re.sub(" +", " ", shown) for shown in rows] == [
+        f"{start} [+0.20, +2.25] | 5/6 | 0, 21, 79% | better |",
+        f"{start} - | 0/6 | - | better |",
+        f"{start} - | - | - | better |",
+    ]
+    report |= {"min_effect": 0.002, "detectable": 0.00456, "tried": 3, "best_by_chance": 0.00123}
+    assert footnote(report) == (
+        "Interval: 95%, over seeds and reviews. Verdicts: `better`, `worse`: shown to differ from "
+        "0, by an estimate of 0.2 points or more; `trivial`: of less; `same`: shown to be within "
+        "±0.2 points; `~`: cannot tell. *worse, same, better*: the probabilities that the true "
+        "difference is below, within and above ±0.2 points. With these seeds a true difference of "
+        "0.46 points gets a verdict four times in five. By chance alone, the best of 3 equally "
+        "good recipes looks 0.12 points better than the base."
+    )
+    unknown = {"detectable": np.nan, "best_by_chance": np.nan}
+    for less in (unknown, {"detectable": np.nan, "tried": 1}):
+        assert footnote(report | less).endswith("and above ±0.2 points.")
 
 
 def test_two_seeds_are_too_few_for_any_verdict(project: Path, review: Review):
@@ -263,7 +306,7 @@ def test_many_metrics_are_one_family_and_what_a_base_did_not_have_is_left_out(
     git(project, "commit", "--all", "--quiet", "--message", "Older")
     set_metric(project, "test_brier", [0.2] * 6)
     for name in ("train_accuracy", "best_epoch"):
-        set_metric(project, name, list(scores[name][:6] + [2, 0, 1, 2, 0, 1]))
+        set_metric(project, name, (scores[name][:6] + np.array([2, 0, 1, 2, 0, 1])).tolist())
     assert {row["metric"]: row["verdict"] for row in review("HEAD")["metrics"]} == {
         "candidate.train_accuracy": "~",
         "candidate.best_epoch": "~",
