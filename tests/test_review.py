@@ -369,7 +369,9 @@ def test_what_is_not_known_is_a_dash(project: Path, page: Callable[..., str]):
     retrain(project, 0.85, seeds=(1,))
     git(project, "commit", "--all", "--quiet", "--message", "One seed")
     write_variant(project, "candidate", 0.7, seeds=(1,))
+    write_bits(project, "candidate", bits_of(project, "candidate"), (1,), np.zeros(TEST, bool))
     shown = page("HEAD")
+    assert re.search(r"`candidate` \| 1.0000 .*\| 0 +\| 500 +\| - +\|", shown)
     row = r"`candidate` \| validation .*\.\d\d - +\| 0/1 +\| - +\| too few seeds \(1 of 3\)"
     assert re.search(row, shown)
     assert "nan" not in shown
@@ -448,7 +450,8 @@ def test_fixed_and_broken_are_counted_in_what_predict_answers(
     git(project, "commit", "--all", "--quiet", "--message", "An average")
     after = bits_of(project, "candidate")
     after["test"] = np.ones((6, TEST), bool)
-    after["test"][:2, :7] = False  # the majority of seeds 1 to 3, though not of 4 to 6, is wrong
+    after["test"][:2, :5] = False  # the majority of seeds 1 to 3, though not of 4 to 6, is wrong
+    after["test"][4:, 5:7] = False  # and the other way round
     write_bits(
         project, "candidate", after, average=(np.arange(TEST) >= 10) & (np.arange(TEST) < 430)
     )
@@ -499,7 +502,7 @@ def test_only_slices_that_are_shown_to_change_are_listed(
     row = rows["words: 240 to 299"]
     assert row["before"] == before["validation"][:, 240:].mean()
     assert row["after"] == after["validation"][:, 240:].mean()
-    assert row["verdict"] == "worse"
+    assert (row["verdict"], row["wins"]) == ("worse", 0)
     assert re.search(r"\| `candidate` +\| words: 240 to 299 +\|.* worse +\|", page())
     assert "words: 180" not in page()
     assert "candidate words: 240 to 299 is worse" in refusal(
@@ -510,9 +513,9 @@ def test_only_slices_that_are_shown_to_change_are_listed(
 def test_a_slice_is_compared_only_with_itself_and_as_one_of_all_that_were_tried(
     project: Path, review: Review
 ):
-    """By the share of unknown words: of 9, and of 0 as of none."""
-    words = np.repeat([0, 10], [100, 200])
-    write_held_out(project, words, unknown=np.repeat([0, 0, 9], 100))
+    """By the share of unknown words, which is none of no word."""
+    words = np.repeat([0, 1], [100, 200])
+    write_held_out(project, words, unknown=np.repeat([0, 0, 1], 100))
     bits = bits_of(project, "candidate")
     bits["validation"][:, 200:240] = False
     write_bits(project, "candidate", bits)
@@ -523,10 +526,10 @@ def test_a_slice_is_compared_only_with_itself_and_as_one_of_all_that_were_tried(
     assert list(slices["1"]) == [
         "label: negative",
         "label: positive",
-        "words: 10",
-        "unknown words: 90.0%",
+        "words: 1",
+        "unknown words: 100.0%",
     ]
-    verdicts = [rows["unknown words: 90.0%"]["verdict"] for rows in slices.values()]
+    verdicts = [rows["unknown words: 100.0%"]["verdict"] for rows in slices.values()]
     assert verdicts == ["worse", "~"]
 
 
@@ -678,16 +681,21 @@ def shift(project: Path, by: int) -> None:
 
 def test_seeds_are_paired_by_their_number(project: Path, page: Callable[..., str]):
     """Seeds 3 to 8 after 1 to 6: four are on both sides, and nothing else has changed."""
+    write_held_out(project, np.arange(VALIDATION))
     shift(project, by=2)
     shown = page()
+    assert "Slices" not in shown
+    assert json.loads((project / "review/report.json").read_text())["slices"] == []
     assert "**No accuracy changed.**\n\nCompared by the seeds of both sides: 3, 4, 5, 6.\n" in shown
 
 
 def test_seeds_that_are_on_one_side_only_are_compared_as_independent_runs(
     project: Path, review: Review, page: Callable[..., str]
 ):
+    write_held_out(project, np.arange(VALIDATION))
     retrain(project, 0.7, seeds=(11, 12, 13))
     report = review()
+    assert {row["wins"] for row in report["slices"]} == {-1}
     row = next(row for row in report["accuracy"] if row["variant"] == "candidate")
     assert (row["split"], row["wins"], row["seeds"]) == ("validation", -1, 3)
     assert row["verdict"] == "worse"
