@@ -371,7 +371,7 @@ def test_what_is_not_known_is_a_dash(project: Path, page: Callable[..., str]):
     write_variant(project, "candidate", 0.7, seeds=(1,))
     write_bits(project, "candidate", bits_of(project, "candidate"), (1,), np.zeros(TEST, bool))
     shown = page("HEAD")
-    assert re.search(r"`candidate` \| 1.0000 .*\| 0 +\| 500 +\| - +\|", shown)
+    assert re.search(r"`candidate` +\| 1.0000 .*\| 0 +\| 500 +\| - +\|", shown)
     row = r"`candidate` \| validation .*\.\d\d - +\| 0/1 +\| - +\| too few seeds \(1 of 3\)"
     assert re.search(row, shown)
     assert "nan" not in shown
