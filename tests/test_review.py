@@ -218,7 +218,11 @@ def test_what_is_found_and_what_luck_finds_depend_on_the_rows_of_validation_and_
 def test_a_table_has_a_row_per_difference_and_a_footnote_what_its_words_mean():
     row: dict[str, Any] = {"variant": "candidate", "split": "test", "verdict": "better"}
     row |= {"before": 0.8512, "after": 0.86345, "mean": 0.01225, "low": 0.002, "high": 0.0225}
-    row |= {"wins": 5, "seeds": 6, "probabilities": {"worse": 0.004, "same": 0.21, "better": 0.786}}
+    row |= {
+        "wins": 5,
+        "seeds": 6,
+        "probabilities": {"worse": 0.004, "same": 0.252, "better": 0.744},
+    }
     unpaired = row | {"wins": -1, "low": np.nan, "probabilities": {"worse": np.nan}}
     report: dict[str, Any] = {"base": "main", "accuracy": [row, unpaired | {"wins": 0}, unpaired]}
     header, _, *rows = accuracy_table(report).splitlines()
@@ -226,7 +230,7 @@ def test_a_table_has_a_row_per_difference_and_a_footnote_what_its_words_mean():
     assert re.sub(" +", " ", header) == f"| {names} | verdict |"
     start = "| `candidate` | test | 0.8512 | 0.8635 | +1.23"
     assert [re.sub(" +", " ", shown) for shown in rows] == [
-        f"{start} [+0.20, +2.25] | 5/6 | 0, 21, 79% | better |",
+        f"{start} [+0.20, +2.25] | 5/6 | 0, 25, 74% | better |",
         f"{start} - | 0/6 | - | better |",
         f"{start} - | - | - | better |",
     ]
