@@ -20,6 +20,7 @@ from workflow.evaluation.params import CompareParams
 from workflow.evaluation.results import (
     Correct,
     describe,
+    read_correct,
     read_descriptions,
     read_differences,
     read_history,
@@ -149,32 +150,36 @@ def test_held_out_reviews_are_described_by_label_length_and_unknown_words(tmp_pa
     known = np.array([False, True, True, False, False])
     table = describe(reviews, known)
     assert table.to_numpy().tolist() == [[1, 3, 2], [0, 0, 0], [1, 1, 0]]
+    assert [table[name].dtype for name in table] == [np.uint8, np.uint32, np.uint32]  # for Git
     write_descriptions({"validation": table, "test": table[:1]}, tmp_path / "reviews.npz")
     again = read_descriptions(tmp_path / "reviews.npz")
     pd.testing.assert_frame_equal(again["validation"], table)
     pd.testing.assert_frame_equal(again["test"], table[:1])
+    write_descriptions({"validation": table}, tmp_path / "reviews.npz")
+    with pytest.raises(InputError, match=r"reviews.npz: .*; run `dvc repro` to regenerate it"):
+        read_descriptions(tmp_path / "reviews.npz")
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "part"),
     [
-        {"seeds": np.array([1, 2], np.int32)},
-        {"seeds": np.array([[1, 2]])},
-        {"seeds": np.array([1, 1])},
-        {"seeds": np.arange(9)},  # of which the bits do not fit into one byte
-        {"test": np.zeros((1, 3), np.int8)},
-        {"validation_reviews": 4},
+        ({"seeds": np.array([1, 2], np.int32)}, "seeds are"),
+        ({"seeds": np.array([[1, 2]])}, "seeds are"),
+        ({"seeds": np.array([1, 1])}, "seeds are"),
+        ({"seeds": np.arange(9)}, "validation bits are"),  # one byte of bits has eight
+        ({"test": np.zeros((1, 3), np.int8)}, "test bits are"),
+        ({"validation_reviews": 4}, "validation bits are"),
     ],
     ids=str,
 )
-def test_damaged_bits_are_refused(damage: dict[str, Any]):
+def test_damaged_bits_are_refused(damage: dict[str, Any], part: str, tmp_path: Path):
     bits = {"validation": np.zeros((2, 3), bool), "test": np.zeros((2, 3), bool)}
     content = Correct("abc", np.array([1, 2]), bits).to_bytes()
     with np.load(io.BytesIO(content)) as arrays:
-        damaged = io.BytesIO()
-        np.savez(damaged, **dict(arrays) | damage)
-    with pytest.raises(ValueError, match="damaged"):
-        Correct.from_bytes(damaged.getvalue())
+        np.savez(tmp_path / "bits.npz", **dict(arrays) | damage)
+    sentence = f"bits.npz: the {part} damaged; run `dvc repro` to regenerate it"
+    with pytest.raises(InputError, match=sentence):
+        read_correct(tmp_path / "bits.npz")
 
 
 HISTORY_ROWS = pd.DataFrame(
