@@ -1,5 +1,6 @@
 """The stage compare: what it sums up, what it holds against the reference, what it refuses."""
 
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -12,13 +13,18 @@ import pytest
 
 from stages import compare
 from tests.conftest import Dvc, call, edit_params, refusal, stages_run
+from workflow.base.errors import InputError
 from workflow.base.files import CORRECT, METRICS, PREDICTIONS, SCORES, PredictionFacts
 from workflow.base.reviews import Reviews
 from workflow.evaluation.params import CompareParams
 from workflow.evaluation.results import (
     Correct,
     describe,
+    read_correct,
     read_descriptions,
+    read_differences,
+    read_history,
+    read_scores,
     write_descriptions,
 )
 
@@ -144,10 +150,113 @@ def test_held_out_reviews_are_described_by_label_length_and_unknown_words(tmp_pa
     known = np.array([False, True, True, False, False])
     table = describe(reviews, known)
     assert table.to_numpy().tolist() == [[1, 3, 2], [0, 0, 0], [1, 1, 0]]
+    assert [table[name].dtype for name in table] == [np.uint8, np.uint32, np.uint32]  # for Git
     write_descriptions({"validation": table, "test": table[:1]}, tmp_path / "reviews.npz")
     again = read_descriptions(tmp_path / "reviews.npz")
     pd.testing.assert_frame_equal(again["validation"], table)
     pd.testing.assert_frame_equal(again["test"], table[:1])
+    write_descriptions({"validation": table}, tmp_path / "reviews.npz")
+    with pytest.raises(InputError, match=r"reviews.npz: .*; run `dvc repro` to regenerate it"):
+        read_descriptions(tmp_path / "reviews.npz")
+
+
+@pytest.mark.parametrize(
+    ("damage", "part"),
+    [
+        ({"seeds": np.array([1, 2], np.int32)}, "seeds are"),
+        ({"seeds": np.array([[1, 2]])}, "seeds are"),
+        ({"seeds": np.array([1, 1])}, "seeds are"),
+        ({"seeds": np.arange(9)}, "validation bits are"),  # one byte of bits has eight
+        ({"test": np.zeros((1, 3), np.int8)}, "test bits are"),
+        ({"validation_reviews": 4}, "validation bits are"),
+    ],
+    ids=str,
+)
+def test_damaged_bits_are_refused(damage: dict[str, Any], part: str, tmp_path: Path):
+    bits = {"validation": np.zeros((2, 3), bool), "test": np.zeros((2, 3), bool)}
+    content = Correct("abc", np.array([1, 2]), bits).to_bytes()
+    with np.load(io.BytesIO(content)) as arrays:
+        np.savez(tmp_path / "bits.npz", **dict(arrays) | damage)
+    sentence = f"bits.npz: the {part} damaged; run `dvc repro` to regenerate it"
+    with pytest.raises(InputError, match=sentence):
+        read_correct(tmp_path / "bits.npz")
+
+
+HISTORY_ROWS = pd.DataFrame(
+    {"variant": "a", "seed": seed, "fit": fit, "epoch": epoch, "split": split}
+    | {"loss": 0.5, "accuracy": 0.75, "kept": int(epoch == 1)}
+    for seed in (1, 2)
+    for fit, splits in (("first", ("train", "validation")), ("refit", ("train",)))
+    for epoch in (1, 2)
+    for split in splits
+)
+KEYS = pd.DataFrame({"variant": v, "seed": s, "best_epoch": 1} for v in "ba" for s in (2, 1))
+NUMBERS = ["train_accuracy", "validation_accuracy", "test_accuracy", "test_loss"]
+SCORE_ROWS = KEYS.assign(**dict.fromkeys(NUMBERS, 0.5), **{f"test_{n}": 5 for n in compare.COUNTS})
+DIFFERENCE_ROWS = pd.DataFrame(
+    {"variant": "a", "split": split, "mean": 0.01, "low": np.nan, "high": np.nan}
+    | {"verdict": "~", "seeds": 1}
+    for split in ("validation", "test")
+)
+
+
+def read_table(kind: str, table: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    table.to_csv(folder / f"{kind}.csv", index=False)
+    if kind == "a":
+        return read_history("a", [1, 2], folder)
+    if kind == "scores":
+        return read_scores(folder / "scores.csv", ["b", "a"], [2, 1])
+    return read_differences(folder / "differences.csv")
+
+
+@pytest.mark.parametrize(
+    ("kind", "table"),
+    [
+        ("a", HISTORY_ROWS),
+        ("a", HISTORY_ROWS.query("fit == 'first'")),
+        ("scores", SCORE_ROWS),
+        ("differences", DIFFERENCE_ROWS),
+    ],
+)
+def test_complete_tables_are_read_as_they_were_written(
+    tmp_path: Path, kind: str, table: pd.DataFrame
+):
+    read = read_table(kind, table, tmp_path)
+    pd.testing.assert_frame_equal(read[list(table)], table.reset_index(drop=True))
+
+
+@pytest.mark.parametrize(
+    ("kind", "table"),
+    [
+        ("a", HISTORY_ROWS.query("fit == 'refit'")),
+        ("a", HISTORY_ROWS.query("seed == 1")),
+        ("a", HISTORY_ROWS.query("split == 'train'")),
+        ("a", HISTORY_ROWS.query("fit == 'first' or seed == 1")),
+        ("a", HISTORY_ROWS.query("epoch == 2").assign(kept=1)),
+        ("a", HISTORY_ROWS.assign(variant=["b"] + 11 * ["a"])),
+        ("a", HISTORY_ROWS.assign(kept=0)),
+        ("a", HISTORY_ROWS.assign(kept=1)),
+        ("a", HISTORY_ROWS.drop(columns="loss")),
+        ("scores", SCORE_ROWS[::-1]),
+        ("scores", SCORE_ROWS[:3]),
+        ("scores", SCORE_ROWS.assign(variant="a")),
+        *(("scores", SCORE_ROWS.drop(columns=name)) for name in SCORE_ROWS),
+        ("differences", DIFFERENCE_ROWS.assign(mean=[0.01, np.nan])),
+        ("differences", DIFFERENCE_ROWS.assign(split=["test", "train"])),
+        *(("differences", DIFFERENCE_ROWS.drop(columns=name)) for name in DIFFERENCE_ROWS),
+    ],
+)
+def test_incomplete_tables_are_refused(tmp_path: Path, kind: str, table: pd.DataFrame):
+    with pytest.raises(InputError, match=f"{kind}.csv: .*; run `dvc repro` to regenerate it"):
+        read_table(kind, table, tmp_path)
+
+
+def test_scores_of_all_variants_and_seeds_that_there_are_can_be_read(tmp_path: Path):
+    SCORE_ROWS.to_csv(tmp_path / "scores.csv", index=False)
+    assert len(read_scores(tmp_path / "scores.csv")) == 4
+    SCORE_ROWS[:3].to_csv(tmp_path / "scores.csv", index=False)
+    with pytest.raises(InputError, match="its rows are not those of the variants and seeds in par"):
+        read_scores(tmp_path / "scores.csv")
 
 
 def test_known_are_the_words_of_the_train_split(here: Path):

@@ -45,12 +45,12 @@ def test_scores_of_a_small_example():
 
 def test_calibration_compares_predicted_and_observed_in_ten_bins():
     labels = np.array([True, True, False, False, True])
-    probabilities = np.array([0.95, 0.91, 0.97, 0.1, 0.3])
+    probabilities = np.array([0.95, 0.85, 0.97, 0.1, 0.3])
     table = calibration(labels, probabilities)
-    assert table["bin"].tolist() == [0, 2, 9]
-    assert table["reviews"].tolist() == [1, 1, 3]
-    assert table["predicted"].tolist() == pytest.approx([0.1, 0.3, 2.83 / 3])
-    assert table["observed"].tolist() == pytest.approx([0, 1, 2 / 3])
+    assert table["bin"].tolist() == [0, 2, 8, 9]
+    assert table["reviews"].tolist() == [1, 1, 1, 2]
+    assert table["predicted"].tolist() == pytest.approx([0.1, 0.3, 0.85, 0.96])
+    assert table["observed"].tolist() == pytest.approx([0, 1, 1, 0.5])
 
 
 def test_the_average_has_the_interval_of_wilson_and_its_calibration():

@@ -118,9 +118,20 @@ def test_a_contribution_is_what_the_log_odds_fall_by_without_the_column(variant:
     assert max(len(re.findall(r"w\d+", name)) for name, _ in contributions) == longest
 
 
-def test_columns_that_stand_for_no_word_have_a_name(predictors):
-    names = {name for name, _ in predictors["deep"].contributions("w1 w60")}
-    assert names == {"(start)", "w1", "(rare words)"}
+def test_of_single_words_each_is_named_with_what_a_text_without_it_would_lose(predictors):
+    """Words beyond the most frequent are one column, and so is the start."""
+    deep = predictors["deep"]
+    texts = {
+        "w1": "w31 w2 w60",
+        "w2": "w1 w31 w60",
+        "w31": "w1 w2 w60",
+        "(rare words)": "w1 w2 w31",
+    }
+    without = logit(deep.predict(list(texts.values())).mean(axis=0))
+    (whole,) = logit(deep.predict(["w1 w2 w31 w60"]).mean(axis=0))
+    contributions = dict(deep.contributions("w1 w2 w31 w60"))
+    assert contributions.pop("(start)")
+    assert contributions == pytest.approx(dict(zip(texts, whole - without, strict=True)), abs=1e-5)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ from workflow.base.files import (
     write_json,
 )
 from workflow.evaluation.results import Correct, write_descriptions
-from workflow.evaluation.significance import Difference
+from workflow.evaluation.significance import Difference, best_by_chance, detectable
+from workflow.report.comparison import accuracy_table, footnote
 
 SEEDS = (1, 2, 3, 4, 5, 6)
 VALIDATION, TEST = 300, 500  # reviews
@@ -189,7 +190,7 @@ def test_what_matters_is_what_params_yaml_says(
 
 
 def test_a_row_says_how_likely_the_change_is_worse_about_the_same_and_better(
-    project: Path, review: Review, page: Callable[..., str]
+    project: Path, review: Review
 ):
     write_variant(project, "candidate", 0.86, draw=1)
     row = row_of(review())
@@ -197,10 +198,54 @@ def test_a_row_says_how_likely_the_change_is_worse_about_the_same_and_better(
     assert sum(chances.values()) == pytest.approx(1)
     d = Difference(**{name: row[name] for name in Difference._fields})
     assert chances == d.probabilities(0.01)
-    shown = ", ".join(f"{100 * chance:.0f}" for chance in chances.values())
-    assert re.search(rf"`candidate` \| validation .* \| {shown}% +\| ~", page())
-    detectable = review()["detectable"]
-    assert f"a true difference of {100 * detectable:.2f} points gets a verdict four" in page()
+
+
+def test_what_is_found_and_what_luck_finds_depend_on_the_rows_of_validation_and_the_tries(
+    project: Path, review: Review
+):
+    for variant in ("single", "candidate"):
+        write_variant(project, variant, 0.86, draw=1)
+    report = review("--tried", "3")
+    found = [
+        Difference(**{name: row[name] for name in Difference._fields})
+        for row in report["accuracy"]
+        if row["split"] == "validation"
+    ]
+    assert report["detectable"] == pytest.approx(detectable(found, 3 * 2))
+    assert report["best_by_chance"] == pytest.approx(best_by_chance(found, 3))
+
+
+def test_a_table_has_a_row_per_difference_and_a_footnote_what_its_words_mean():
+    row: dict[str, Any] = {"variant": "candidate", "split": "test", "verdict": "better"}
+    row |= {"before": 0.8512, "after": 0.86345, "mean": 0.01225, "low": 0.002, "high": 0.0225}
+    row |= {
+        "wins": 5,
+        "seeds": 6,
+        "probabilities": {"worse": 0.004, "same": 0.252, "better": 0.744},
+    }
+    unpaired = row | {"wins": -1, "low": np.nan, "probabilities": {"worse": np.nan}}
+    report: dict[str, Any] = {"base": "main", "accuracy": [row, unpaired | {"wins": 0}, unpaired]}
+    header, _, *rows = accuracy_table(report).splitlines()
+    names = "variant | split | main | here | points, 95% interval | wins | worse, same, better"
+    assert re.sub(" +", " ", header) == f"| {names} | verdict |"
+    start = "| `candidate` | test | 0.8512 | 0.8635 | +1.23"
+    assert [re.sub(" +", " ", shown) for shown in rows] == [
+        f"{start} [+0.20, +2.25] | 5/6 | 0, 25, 74% | better |",
+        f"{start} - | 0/6 | - | better |",
+        f"{start} - | - | - | better |",
+    ]
+    report |= {"min_effect": 0.002, "detectable": 0.00456, "tried": 3, "best_by_chance": 0.00123}
+    assert footnote(report) == (
+        "Interval: 95%, over seeds and reviews. Verdicts: `better`, `worse`: shown to differ from "
+        "0, by an estimate of 0.2 points or more; `trivial`: of less; `same`: shown to be within "
+        "±0.2 points; `~`: cannot tell. *worse, same, better*: the probabilities that the true "
+        "difference is below, within and above ±0.2 points. With these seeds a true difference of "
+        "0.46 points gets a verdict four times in five. By chance alone, the best of 3 equally "
+        "good recipes looks 0.12 points better than the base."
+    )
+    unknown = {"detectable": np.nan, "best_by_chance": np.nan}
+    for less in (unknown, {"detectable": np.nan, "tried": 1}):
+        assert footnote(report | less).endswith("and above ±0.2 points.")
 
 
 def test_two_seeds_are_too_few_for_any_verdict(project: Path, review: Review):
@@ -235,12 +280,39 @@ def set_metric(project: Path, name: str, values: list[Any]) -> None:
     scores.to_csv(project / SCORES, index=False)
 
 
-def test_other_metrics_have_students_interval_over_the_seeds(project: Path, review: Review):
-    set_metric(project, "test_loss", [0.9, 0.91, 0.92, 0.93, 0.94, 0.95])
-    (row,) = review()["metrics"]
-    assert row["metric"] == "candidate.test_loss"
-    assert row["low"] < row["after"] - row["before"] < row["high"]
-    assert row["verdict"] == "higher"
+@pytest.mark.parametrize("name", ["train_accuracy", "test_loss", "test_brier", "best_epoch"])
+@pytest.mark.parametrize(
+    ("by", "tried", "word"),
+    [(5, 1, "higher"), (-5, 1, "lower"), (5, 2000, "~"), (0, 1, "~")],
+)
+def test_other_metrics_have_students_interval_over_the_seeds(
+    project: Path, review: Review, name: str, by: int, tried: int, word: str
+):
+    """The differences by -1, 0, 1, … have a standard error of sqrt(0.8 / 6), t is 2.571."""
+    set_metric(project, name, [3] * 6)
+    git(project, "commit", "--all", "--quiet", "--message", "Three")
+    set_metric(project, name, [3 + by + noise for noise in (-1, 0, 1, -1, 0, 1)])
+    (row,) = review("HEAD", "--tried", str(tried))["metrics"]
+    assert (row["metric"], row["verdict"]) == (f"candidate.{name}", word)
+    assert [row["before"], row["after"]] == pytest.approx([3, 3 + by])
+    half = 2.5706 * (0.8 / 6) ** 0.5
+    assert [row["low"], row["high"]] == pytest.approx([by - half, by + half], rel=1e-4)
+
+
+def test_many_metrics_are_one_family_and_what_a_base_did_not_have_is_left_out(
+    project: Path, review: Review
+):
+    """Alone, with p = 0.04, either would be called higher."""
+    scores = pd.read_csv(project / SCORES)
+    scores.drop(columns="test_brier").to_csv(project / SCORES, index=False)
+    git(project, "commit", "--all", "--quiet", "--message", "Older")
+    set_metric(project, "test_brier", [0.2] * 6)
+    for name in ("train_accuracy", "best_epoch"):
+        set_metric(project, name, (scores[name][:6] + np.array([2, 0, 1, 2, 0, 1])).tolist())
+    assert {row["metric"]: row["verdict"] for row in review("HEAD")["metrics"]} == {
+        "candidate.train_accuracy": "~",
+        "candidate.best_epoch": "~",
+    }
 
 
 @pytest.mark.parametrize(
@@ -299,7 +371,9 @@ def test_what_is_not_known_is_a_dash(project: Path, page: Callable[..., str]):
     retrain(project, 0.85, seeds=(1,))
     git(project, "commit", "--all", "--quiet", "--message", "One seed")
     write_variant(project, "candidate", 0.7, seeds=(1,))
+    write_bits(project, "candidate", bits_of(project, "candidate"), (1,), np.zeros(TEST, bool))
     shown = page("HEAD")
+    assert re.search(r"`candidate` +\| 1.0000 .*\| 0 +\| 500 +\| - +\|", shown)
     row = r"`candidate` \| validation .*\.\d\d - +\| 0/1 +\| - +\| too few seeds \(1 of 3\)"
     assert re.search(row, shown)
     assert "nan" not in shown
@@ -378,7 +452,8 @@ def test_fixed_and_broken_are_counted_in_what_predict_answers(
     git(project, "commit", "--all", "--quiet", "--message", "An average")
     after = bits_of(project, "candidate")
     after["test"] = np.ones((6, TEST), bool)
-    after["test"][:2, :7] = False  # the majority of seeds 1 to 3, though not of 4 to 6, is wrong
+    after["test"][:2, :5] = False  # the majority of seeds 1 to 3, though not of 4 to 6, is wrong
+    after["test"][4:, 5:7] = False  # and the other way round
     write_bits(
         project, "candidate", after, average=(np.arange(TEST) >= 10) & (np.arange(TEST) < 430)
     )
@@ -389,6 +464,26 @@ def test_fixed_and_broken_are_counted_in_what_predict_answers(
     deviation = np.sqrt((40 - 500 * 0.04**2) / 499 / 500)  # of 40 differences of 1 in 500
     assert row["high"] - row["mean"] == pytest.approx(1.9647 * deviation, rel=1e-3)
     assert re.search(r"`candidate` +\| 0.8000 .*\| 30 +\| 10 +\| 7 +\|", page("HEAD"))
+
+
+def test_answers_that_one_side_has_not_or_for_other_reviews_are_not_compared(
+    project: Path, review: Review
+):
+    path = project / CORRECT / "candidate.npz"
+    with np.load(path) as arrays:
+        np.savez(path, **{name: arrays[name] for name in arrays if name != "average"})
+    git(project, "commit", "--all", "--quiet", "--message", "An earlier version")
+    bits = bits_of(project, "candidate")
+    write_bits(project, "candidate", bits, average=np.zeros(TEST, bool))
+    assert review("HEAD")["answers"] == []
+    write_json(project / METRICS, {"data": DATA | {"test_reviews": 400}})
+    for variant in ("single", "candidate"):
+        bits = bits_of(project, variant)
+        bits["test"] = bits["test"][:, :400]
+        write_bits(project, variant, bits, average=np.zeros(400, bool))
+    report = review()
+    assert report["answers"] == []
+    assert report["notes"] == ["The test reviews are not the same on both sides: no verdict."]
 
 
 def test_only_slices_that_are_shown_to_change_are_listed(
@@ -409,7 +504,7 @@ def test_only_slices_that_are_shown_to_change_are_listed(
     row = rows["words: 240 to 299"]
     assert row["before"] == before["validation"][:, 240:].mean()
     assert row["after"] == after["validation"][:, 240:].mean()
-    assert row["verdict"] == "worse"
+    assert (row["verdict"], row["wins"]) == ("worse", 0)
     assert re.search(r"\| `candidate` +\| words: 240 to 299 +\|.* worse +\|", page())
     assert "words: 180" not in page()
     assert "candidate words: 240 to 299 is worse" in refusal(
@@ -417,9 +512,48 @@ def test_only_slices_that_are_shown_to_change_are_listed(
     )
 
 
-def write_held_out(project: Path, words: Any) -> None:
-    """Every second validation review is positive; no word is unknown."""
-    validation = pd.DataFrame({"label": words % 2, "words": words, "unknown": 0 * words})
+def test_a_slice_is_compared_only_with_itself_and_as_one_of_all_that_were_tried(
+    project: Path, review: Review
+):
+    """By the share of unknown words, which is none of no word."""
+    words = np.repeat([0, 1], [100, 200])
+    write_held_out(project, words, unknown=np.repeat([0, 0, 1], 100))
+    bits = bits_of(project, "candidate")
+    bits["validation"][:, 200:240] = False
+    write_bits(project, "candidate", bits)
+    slices = {
+        tried: {row["slice"]: row for row in review("--tried", tried)["slices"]}
+        for tried in ("1", "1000000000")
+    }
+    assert list(slices["1"]) == [
+        "label: negative",
+        "label: positive",
+        "words: 1",
+        "unknown words: 100.0%",
+    ]
+    verdicts = [rows["unknown words: 100.0%"]["verdict"] for rows in slices.values()]
+    assert verdicts == ["worse", "~"]
+
+
+def test_slices_need_the_reviews_of_this_version_and_the_same_on_both_sides(
+    project: Path, review: Review
+):
+    write_variant(project, "candidate", 0.7)
+    assert review()["slices"] == []
+    write_held_out(project, np.arange(VALIDATION))
+    assert review()["slices"]
+    write_json(project / METRICS, {"data": DATA | {"validation_reviews": 200}})
+    write_held_out(project, np.arange(200))
+    for variant in ("single", "candidate"):
+        bits = bits_of(project, variant)
+        write_bits(project, variant, bits | {"validation": bits["validation"][:, :200]})
+    assert review()["slices"] == []
+
+
+def write_held_out(project: Path, words: Any, unknown: Any = 0) -> None:
+    """Every second validation review is positive."""
+    labels = np.arange(len(words)) % 2
+    validation = pd.DataFrame({"label": labels, "words": words, "unknown": unknown})
     test = pd.DataFrame(np.zeros((TEST, 3), np.uint32), columns=[*validation])
     write_descriptions({"validation": validation, "test": test}, project / HELD_OUT_REVIEWS)
 
@@ -494,11 +628,11 @@ def test_on_a_terminal_the_page_is_named_instead_of_pictures(
     assert "![](before/" in (project / "review/report.md").read_text()
 
 
-def flip(project: Path, variant: str) -> None:
-    """One seed is right in another validation review and another test review."""
+def flip(project: Path, variant: str, splits: Iterable[str] = HELD_OUT) -> None:
+    """One seed is right in another review of each split."""
     flipped = bits_of(project, variant)
-    for bits in flipped.values():
-        bits[0, 0] ^= True
+    for split in splits:
+        flipped[split][0, 0] ^= True
     write_bits(project, variant, flipped)
     (project / FIGURES / f"learning_curves_{variant}.png").write_bytes(b"\x89PNG rounded")
 
@@ -519,14 +653,47 @@ def test_what_another_processor_rounded_otherwise_is_said_once(
     assert f"Also changed, {reason} of another processor: `single`." in page()
 
 
-def test_changed_code_is_not_excused_by_rounding(project: Path, review: Review):
-    commit_code(project, "stages/train.py")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"data__seed": 9},
+        {"train__first_seed": 9},
+        {"variants__single__recipe": "baselines.book"},
+        {"baselines__single__epochs": 1},
+        {"features__multi_hot__num_words": 99},
+        "stages/train.py",
+        "requirements.txt",
+        "dvc.yaml",
+    ],
+    ids=str,
+)
+def test_changed_code_or_parameters_are_not_excused_by_rounding(
+    project: Path, review: Review, change: Any
+):
+    if isinstance(change, str):
+        (project / change).parent.mkdir(exist_ok=True)
+        (project / change).touch()
+        git(project, "add", "--all")
+        git(project, "commit", "--allow-empty", "--quiet", "--message", "Code")
+        with (project / change).open("a") as file:
+            file.write("# changed\n")
+    else:
+        edit_params(project, **change)
     flip(project, "single")
     report = review("HEAD")
     assert (report["rounded"], row_of(report)["variant"]) == ({}, "single")
     assert report["figures"] == ["learning_curves_single.png"]
-    git(project, "checkout", "--quiet", "HEAD", "--", "stages")
-    assert review("HEAD")["rounded"].keys() == {"single"}
+    stages = {"stages/train.py": ["train"], "requirements.txt": ["all"], "dvc.yaml": ["all"]}
+    assert report["code"] == ({change: stages[change]} if isinstance(change, str) else {})
+
+
+def test_parameters_of_other_variants_and_of_the_reports_are_no_reason_for_a_change(
+    project: Path, review: Review
+):
+    flip(project, "single", ["validation"])
+    edit_params(project, compare__min_effect=0.5, model__dropout=0.9, baselines__book__epochs=1)
+    edit_params(project, features__ngrams__max_n=1)
+    assert review()["rounded"] == {"single": pytest.approx(1 / 6 / VALIDATION)}
 
 
 # --- seeds ----------------------------------------------------------------------------------------
@@ -544,16 +711,21 @@ def shift(project: Path, by: int) -> None:
 
 def test_seeds_are_paired_by_their_number(project: Path, page: Callable[..., str]):
     """Seeds 3 to 8 after 1 to 6: four are on both sides, and nothing else has changed."""
+    write_held_out(project, np.arange(VALIDATION))
     shift(project, by=2)
     shown = page()
+    assert "Slices" not in shown
+    assert json.loads((project / "review/report.json").read_text())["slices"] == []
     assert "**No accuracy changed.**\n\nCompared by the seeds of both sides: 3, 4, 5, 6.\n" in shown
 
 
 def test_seeds_that_are_on_one_side_only_are_compared_as_independent_runs(
     project: Path, review: Review, page: Callable[..., str]
 ):
+    write_held_out(project, np.arange(VALIDATION))
     retrain(project, 0.7, seeds=(11, 12, 13))
     report = review()
+    assert {row["wins"] for row in report["slices"]} == {-1}
     row = next(row for row in report["accuracy"] if row["variant"] == "candidate")
     assert (row["split"], row["wins"], row["seeds"]) == ("validation", -1, 3)
     assert row["verdict"] == "worse"
@@ -563,15 +735,16 @@ def test_seeds_that_are_on_one_side_only_are_compared_as_independent_runs(
     assert re.search(r"`candidate` \| validation .*\] +\| - +\| 100, 0, 0% +\| worse", page())
 
 
+@pytest.mark.parametrize(("by", "shared"), [(5, "one seed is"), (4, "2 seeds are")])
 def test_so_few_common_seeds_that_they_give_no_verdict_give_one_as_independent_runs(
-    project: Path, review: Review
+    project: Path, review: Review, by: int, shared: str
 ):
-    edit_params(project, train__first_seed=6)
-    shift(project, by=5)
+    edit_params(project, train__first_seed=1 + by)
+    shift(project, by=by)
     report = review()
     assert report["accuracy"]
     assert {row["verdict"] for row in report["accuracy"]} <= {"~", "same"}
-    assert report["notes"] == ["Compared as independent runs: one seed is on both sides."]
+    assert report["notes"] == [f"Compared as independent runs: {shared} on both sides."]
 
 
 # --- no verdict -----------------------------------------------------------------------------------

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from scipy import integrate, stats
 
 from workflow.evaluation import significance
-from workflow.evaluation.significance import Difference, difference, holm, verdicts
+from workflow.evaluation.significance import (
+    Difference,
+    difference,
+    difference_of_means,
+    holm,
+    p_value_of_equivalence,
+    verdicts,
+)
 
 SEEDS, REVIEWS = 6, 400  # fewer reviews than there are, for thousands of pairs in seconds
 LEVEL = 0.05  # of errors, as the reports promise
@@ -106,37 +113,45 @@ def test_the_interval_is_that_of_a_sum_of_students_t_and_a_normal_variable(
 
         return float(integrate.quad(of_seeds, -9, 9, limit=200)[0])
 
-    d = known(2.5, seeds, share, 1 - share)
+    d = known(5, seeds, 4 * share, 4 * (1 - share))  # 2.5 standard errors of 2
     assert d.p_value == pytest.approx(2 * below(-2.5), rel=1e-5)
-    assert below(d.low - 2.5) == pytest.approx(LEVEL / 2, rel=1e-5)
-    assert d.high - 2.5 == pytest.approx(2.5 - d.low)
-    assert d.probabilities(1.0) == pytest.approx(
+    assert below((d.low - 5) / 2) == pytest.approx(LEVEL / 2, rel=1e-5)
+    assert d.high - 5 == pytest.approx(5 - d.low)
+    assert d.probabilities(2.0) == pytest.approx(
         {"worse": below(-3.5), "same": below(-1.5) - below(-3.5), "better": below(1.5)}, rel=1e-5
     )
 
 
-def test_the_interval_is_that_of_the_paired_t_test_where_reviews_do_not_matter():
-    """Where each seed is right in as many random reviews as it is good, only seeds are chance."""
-    random = np.random.default_rng(4)
-    ours, theirs = (random.random((6, 2000)) < level for level in (0.9, 0.85))
-    result = difference(ours, theirs)
-    paired = stats.ttest_rel(ours.mean(axis=1), theirs.mean(axis=1)).confidence_interval()
-    assert result.low == pytest.approx(paired.low, abs=0.002)
-    assert result.high == pytest.approx(paired.high, abs=0.002)
-
-
-def test_wins_are_counted_by_seed():
+@pytest.mark.parametrize(
+    ("theirs", "paired", "wins", "seeds"),
+    [(3, True, 1, 3), (3, False, -1, 3), (2, False, -1, 2)],
+)
+def test_a_small_example_is_as_worked_out_by_hand(
+    theirs: int, wins: int, seeds: int, *, paired: bool
+):
+    """The seeds' means are 1/3, -1/3 and 0, those of the reviews 0, 2/3 and -2/3."""
     ours = np.array([[1, 1, 1], [1, 0, 0], [1, 1, 0]], dtype=bool)
-    theirs = np.array([[1, 1, 0], [1, 1, 0], [1, 1, 0]], dtype=bool)
-    result = difference(ours, theirs)
-    assert (result.wins, result.seeds, result.mean) == (1, 3, 0)
+    d = difference(ours, np.array([[1, 0, 1]] * theirs, dtype=bool), paired=paired)
+    assert (d.mean, d.wins, d.seeds) == pytest.approx((0, wins, seeds))
+    of_seeds, of_reviews, of_error = 1 / 27, 4 / 27, 1 / 54
+    assert (d.seed_part, d.review_part) == pytest.approx((of_seeds, of_reviews - of_error))
+    assert (d.freedom, d.own_part, d.p_value) == pytest.approx((2, of_seeds, 1))
 
 
-def test_the_same_results_are_no_difference():
-    same = np.ones((3, 5), dtype=bool)
+def test_of_one_review_the_seeds_alone_are_chance():
+    d = difference(np.array([[True], [True], [False]]), np.zeros((3, 1), bool))
+    student = stats.ttest_1samp([1, 1, 0], 0)
+    assert (d.mean, d.wins, d.p_value) == pytest.approx((2 / 3, 2, student.pvalue))
+
+
+@pytest.mark.parametrize("reviews", [1, 5])
+def test_the_same_results_are_no_difference(reviews: int):
+    same = np.ones((3, reviews), dtype=bool)
     result = difference(same, same)
     assert (result.low, result.high, result.p_value) == (0, 0, 1)
     assert result.probabilities(0.002) == {"worse": 0, "same": 1, "better": 0}
+    assert result.probabilities(0) == {"worse": 0.5, "same": 0, "better": 0.5}
+    assert verdicts({"matters": result}, 0) == {"matters": "~"}
 
 
 @pytest.mark.parametrize("paired", [True, False])
@@ -158,22 +173,38 @@ def test_a_variance_of_zero_that_is_none_gives_no_verdict(ours: NDArray[np.bool_
     assert verdicts({"a": result}, 0.002) == {"a": "~"}
 
 
-def test_a_mean_over_seeds_alone_has_students_interval():
+@pytest.mark.parametrize("seeds", [2, 6])
+@pytest.mark.parametrize("paired", [True, False])
+def test_a_mean_over_seeds_alone_has_students_or_welchs_interval(seeds: int, *, paired: bool):
     random = np.random.default_rng(5)
-    ours, theirs = random.normal(0.3, 0.1, 6), random.normal(0.2, 0.1, 6)
-    result = significance.difference_of_means(ours, theirs)
-    student = stats.ttest_rel(ours, theirs)
-    assert result.p_value == pytest.approx(student.pvalue)
-    assert (result.low, result.high) == pytest.approx(tuple(student.confidence_interval()))
-    welch = stats.ttest_ind(ours, theirs[:4], equal_var=False)
-    result = significance.difference_of_means(ours, theirs[:4], paired=False)
-    assert result.p_value == pytest.approx(welch.pvalue)
-    assert (result.low, result.high) == pytest.approx(tuple(welch.confidence_interval()))
-    assert math.isnan(significance.difference_of_means(ours[:1], theirs[:1]).p_value)
-    assert math.isnan(significance.difference_of_means(ours[:1], theirs, paired=False).p_value)
-    constant = np.ones(3), np.zeros(3)
-    assert math.isnan(significance.difference_of_means(*constant, paired=False).p_value)
-    assert math.isnan(significance.difference_of_means(ours, ours + 1).p_value)
+    ours, theirs = random.normal(0.3, 0.1, seeds), random.normal(0.2, 0.1, seeds)
+    if paired:
+        expected, wins = stats.ttest_rel(ours, theirs), (ours > theirs).sum()
+    else:
+        theirs = theirs[:2]
+        expected, wins = stats.ttest_ind(ours, theirs, equal_var=False), -1
+    result = difference_of_means(ours, theirs, paired=paired)
+    assert (result.wins, result.seeds) == (wins, len(theirs))
+    assert result.p_value == pytest.approx(expected.pvalue)
+    assert (result.low, result.high) == pytest.approx(tuple(expected.confidence_interval()))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "paired", "expected"),
+    [
+        ([1.0], [0.5], True, (0.5, 1, 1)),
+        ([1.0], [0.5, 0.6], False, (0.45, -1, 1)),
+        ([1.0, 1.0, 1.0], [0.0, 0.0, 0.0], False, (1, -1, 3)),
+        ([1.0, 1.2], [0.5, 0.7], True, (0.5, 2, 2)),
+        ([1.0, 1.2], [1.0, 1.2], True, (0, 0, 2)),
+    ],
+)
+def test_one_seed_or_equal_ones_have_no_interval_of_a_mean(
+    ours: list[float], theirs: list[float], expected: tuple[float, ...], *, paired: bool
+):
+    result = difference_of_means(np.array(ours), np.array(theirs), paired=paired)
+    assert result[:3] == pytest.approx(expected)
+    assert math.isnan(result.p_value)
 
 
 # --- how often chance is called a difference ------------------------------------------------------
@@ -230,20 +261,6 @@ def test_equally_good_recipes_that_differ_review_by_review_are_rarely_called_dif
     assert called(pairs) <= most(PAIRS)
     inside = sum(pair.low <= 0 <= pair.high for pair in pairs)
     assert inside >= PAIRS - most(PAIRS)
-
-
-def test_seeds_that_are_no_pairs_have_the_same_mean_and_on_average_the_same_variance():
-    random = np.random.default_rng(6)
-    margins = draw_margins(random, 1000, REVIEWS)
-    sides = [train(random, other_reviews(random, margins), 0.05) for _ in range(2)]
-    paired, unpaired = (
-        [difference(*pair, paired=p) for pair in zip(*sides, strict=True)] for p in (True, False)
-    )
-    assert [d.mean for d in unpaired] == pytest.approx([d.mean for d in paired], abs=1e-12)
-    assert {d.wins for d in unpaired} == {-1}
-    for part in ("seed_part", "review_part"):
-        ours, theirs = (np.mean([getattr(d, part) for d in ds]) for ds in (unpaired, paired))
-        assert ours == pytest.approx(theirs, rel=0.05)
 
 
 def test_a_gain_of_one_point_is_found():
@@ -352,32 +369,40 @@ def test_the_same_is_where_the_whole_interval_is_within_the_smallest(
     mean: float, deviation: float, freedom: int
 ):
     d = known(mean, freedom + 1, deviation**2, 0.0)
-    within = max(abs(d.low), abs(d.high)) < 0.005
-    if abs(max(abs(d.low), abs(d.high)) - 0.005) > 1e-9:
-        assert (significance.p_value_of_equivalence(d, 0.005) < LEVEL) == within
+    farther_end = max(abs(d.low), abs(d.high))
+    assert p_value_of_equivalence(d, farther_end) == pytest.approx(LEVEL)
+    assert p_value_of_equivalence(d, 0) == 1
 
 
 # --- what could be found, and what luck finds -----------------------------------------------------
 
 
 @pytest.mark.parametrize("comparisons", [1, 5])
+def test_of_seeds_alone_students_t_tells_what_is_found_four_times_in_five(comparisons: int):
+    """The median of standard errors of 1, 2 and 3; those without one do not count."""
+    differences = [known(0.0, 6, variance, 0.0) for variance in (1, 4, 9)]
+    differences += [Difference(0.0, 0, 1), difference(np.eye(3) > 0, np.eye(3) > 0)]
+    found = significance.detectable(differences, comparisons) / 2
+    critical = stats.t.isf(LEVEL / comparisons / 2, 5)
+    assert stats.nct.sf(critical, 5, found) == pytest.approx(0.8)
+    assert math.isnan(significance.detectable([Difference(0.0, 0, 1)], 1))
+
+
 @pytest.mark.parametrize("seeds", [3, 6])
-@pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
-def test_a_detectable_difference_is_found_four_times_in_five(
-    comparisons: int, seeds: int, share: float
-):
-    pilot = known(0.0, seeds, share, 1 - share)
-    target = significance.detectable([pilot, Difference(0.0, 0, 1)], comparisons)
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_a_detectable_difference_is_found_four_times_in_five(seeds: int, share: float):
+    comparisons = 5
+    target = significance.detectable([known(0.0, seeds, share, 1 - share)], comparisons)
     random, runs = np.random.default_rng(9), 20_000
     mean = target + random.standard_normal(runs)
     seed_part = share * random.chisquare(seeds - 1, runs) / (seeds - 1)
     variance = seed_part + (1 - share)
     p_values = 2 * significance.tail(mean / variance**0.5, seed_part / variance, seeds - 1)
     assert np.mean(p_values < LEVEL / comparisons) == pytest.approx(0.8, abs=0.05)
-    assert math.isnan(significance.detectable([Difference(0.0, 0, 1)]))
 
 
-@pytest.mark.parametrize("tried", [1, 2, 5, 30])
-def test_the_expected_largest_of_many_is_the_mean_of_simulated_maxima(tried: int):
-    maxima = np.random.default_rng(tried).standard_normal((100_000, tried)).max(axis=1)
-    assert significance.expected_max_of_normals(tried) == pytest.approx(maxima.mean(), abs=0.015)
+@pytest.mark.parametrize(
+    ("tried", "largest"), [(1, 0), (2, 1 / math.pi**0.5), (3, 1.5 / math.pi**0.5)]
+)
+def test_the_expected_largest_of_many_is_that_of_order_statistics(tried: int, largest: float):
+    assert significance.expected_max_of_normals(tried) == pytest.approx(largest, abs=1e-6)

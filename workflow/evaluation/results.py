@@ -52,7 +52,7 @@ class Correct(NamedTuple):
         """
         arrays: dict[str, NDArray[Any]] = {"sha256": np.array(self.sha256), "seeds": self.seeds}
         for split, bits in self.by_split.items():
-            arrays[f"{split}_reviews"] = np.array(bits.shape[1], np.int64)
+            arrays[f"{split}_reviews"] = np.array(bits.shape[1])
         for split, bits in self.by_split.items():
             arrays[split] = np.packbits(bits, axis=0)
         arrays["average"] = np.packbits(self.average)
@@ -152,9 +152,7 @@ def read_differences(path: Path = DIFFERENCES) -> pd.DataFrame:
     columns: dict[str, Any] = {"variant": str, "split": str, "verdict": str, "seeds": "int64"}
     numbers = dict.fromkeys(["mean", "low", "high"], "float64")
     with reading(path, RERUN_HINT):
-        table = pd.read_csv(
-            path, usecols=[*columns, *numbers], dtype=columns | numbers, na_values={}
-        )
+        table = pd.read_csv(path, usecols=[*columns, *numbers], dtype=columns | numbers)
         if table["mean"].isna().any() or not table["split"].isin(HELD_OUT).all():
             raise ValueError("rows are missing or damaged")
     return table

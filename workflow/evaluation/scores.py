@@ -33,7 +33,7 @@ def classification_scores(labels: NDArray[Any], probabilities: NDArray[Any]) -> 
         "recall": float(recall),
         "f1": float(f1),
         "roc_auc": float(metrics.roc_auc_score(labels, probabilities)) if both else np.nan,
-        "brier": float(metrics.brier_score_loss(labels, probabilities, pos_label=1)),
+        "brier": float(metrics.brier_score_loss(labels, probabilities)),
         "true_negatives": tn,
         "false_positives": fp,
         "false_negatives": fn,
@@ -76,13 +76,13 @@ def average_scores(labels: NDArray[Any], probabilities: NDArray[Any]) -> dict[st
         "accuracy": float(right.mean()),
         "low": low,
         "high": high,
-        "brier": float(metrics.brier_score_loss(labels, probabilities, pos_label=1)),
+        "brier": float(metrics.brier_score_loss(labels, probabilities)),
         "calibration_error": calibration_error(labels, probabilities),
     }
 
 
 def mean_and_std(values: ArrayLike, style: str = ".4f") -> str:
     """The mean over seeds ± the standard deviation; the value alone of a single seed."""
-    array = np.asarray(values, np.float64)
+    array = np.asarray(values)
     deviation = f" ± {array.std(ddof=1):{style}}" if len(array) > 1 else ""
     return f"{array.mean():{style}}{deviation}"

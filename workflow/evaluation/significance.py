@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
+from scipy import optimize, special
 
 LEVEL = 0.05  # of the verdicts; the intervals cover 1 - LEVEL
 POWER = 0.8  # with which a detectable difference is found
@@ -44,7 +44,7 @@ class Difference(NamedTuple):
     def probability_above(self, limit: float) -> float:
         """That the true difference is above a limit; NaN if unknown."""
         if self.deviation == 0:
-            return float(self.mean > limit)
+            return float(np.heaviside(self.mean - limit, 0.5))
         return float(tail((limit - self.mean) / self.deviation, self.seed_share, self.freedom))
 
     def probabilities(self, min_effect: float) -> dict[str, float]:
@@ -83,17 +83,13 @@ def tail(errors: Any, seed_share: Any, freedom: float) -> Any:
 
 def critical_value(level: float, seed_share: float, freedom: float) -> float:
     """A difference of more standard errors than this has a p-value below the level."""
-
-    def score(errors: float) -> float:
-        return float(special.ndtri(tail(errors, seed_share, freedom)))
-
     target = float(special.ndtri(level / 2))
-    last, value = -target, float(-special.stdtrit(freedom, level / 2))  # of reviews or seeds alone
-    before, now = score(last), score(value)
-    while abs(now - target) > 1e-9:  # the secant method: scores are nearly linear
-        last, value = value, value + (target - now) * (value - last) / (now - before)
-        before, now = now, score(value)
-    return value
+
+    def excess(errors: float) -> float:  # nearly linear, which suits the secant method
+        return float(special.ndtri(tail(errors, seed_share, freedom))) - target
+
+    of_seeds_alone = -special.stdtrit(freedom, level / 2)
+    return float(optimize.newton(excess, -target, x1=of_seeds_alone, tol=1e-9))
 
 
 def difference(
@@ -123,12 +119,13 @@ def difference(
     independently. The uncertainty is unknown with fewer than two seeds on a side, and where the
     estimate of the variance is zero although the reviews or seeds differ.
     """
+    sides: list[NDArray[Any]]
     if paired:
-        sides = [ours.astype(np.int8) - theirs.astype(np.int8)]
+        sides = [np.subtract(ours, theirs, dtype=np.int8)]
         of_seeds, of_reviews = sides[0].mean(axis=1), sides[0].mean(axis=0)
         mean, wins, seeds = float(of_seeds.mean()), int((of_seeds > 0).sum()), len(of_seeds)
     else:
-        sides = [ours.astype(np.int8), theirs.astype(np.int8)]
+        sides = [ours, theirs]
         of_reviews = ours.mean(axis=0) - theirs.mean(axis=0)
         mean, wins, seeds = float(of_reviews.mean()), -1, min(map(len, sides))
     unknown = Difference(mean, wins, seeds)
@@ -159,7 +156,7 @@ def welch(variances: Sequence[float], numbers: Sequence[int]) -> float:
     return sum(variances) ** 2 / sum(weights) if any(weights) else float(min(numbers) - 1)
 
 
-def seed_and_error(d: NDArray[np.int8]) -> tuple[float, float]:
+def seed_and_error(d: NDArray[Any]) -> tuple[float, float]:
     """Of (S, R) values: var(seed means) / S, and var(error) / (S R)."""
     seeds, reviews = d.shape
     seed_part = float(d.sum(axis=1).var(ddof=1)) / (seeds * reviews**2)  # of integers: no rounding
@@ -188,7 +185,7 @@ def difference_of_means(
     mean, seeds = float(ours.mean() - theirs.mean()), min(map(len, sides))
     wins = int((sides[0] > 0).sum()) if paired else -1
     unknown = Difference(mean, wins, seeds)
-    if seeds < 2 or all((side == side[0]).all() for side in sides):
+    if seeds < 2 or all(np.ptp(side) == 0 for side in sides):
         return unknown
     parts = [float(side.var(ddof=1)) / len(side) for side in sides]
     freedom = welch(parts, [len(side) for side in sides])
@@ -200,7 +197,7 @@ def holm(p_values: list[float]) -> list[float]:
 
     One that is NaN, where nothing is known, counts as 1.
     """
-    p = np.nan_to_num(np.asarray(p_values, np.float64), nan=1.0)
+    p = np.nan_to_num(p_values, nan=1.0)
     order = np.argsort(p)
     steps = np.minimum(1, p[order] * np.arange(len(p), 0, -1))
     adjusted = np.empty(len(p))
@@ -254,7 +251,7 @@ def too_few(seeds: int) -> str:
     return f"too few seeds ({seeds} of {MIN_SEEDS})"
 
 
-def detectable(differences: Iterable[Difference], comparisons: int = 1) -> float:
+def detectable(differences: Iterable[Difference], comparisons: int) -> float:
     """The true difference that the present seeds and reviews show with a probability of POWER.
 
     As one of so many comparisons, with the standard errors found: their median. NaN if unknown.

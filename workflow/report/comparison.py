@@ -156,7 +156,7 @@ def new_variants(ours: Results, added: list[str], min_effect: float) -> list[dic
 
 
 def changed_metrics(
-    base: Results, ours: Results, variants: Iterable[str], tried: int = 1
+    base: Results, ours: Results, variants: Iterable[str], tried: int
 ) -> list[dict[str, Any]]:
     """The means over seeds that changed, other than accuracies on held-out reviews.
 

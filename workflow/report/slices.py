@@ -8,12 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workflow.base.labels import CLASSES
-from workflow.evaluation.significance import (
-    Difference,
-    difference,
-    difference_of_means,
-    verdicts,
-)
+from workflow.evaluation.significance import difference, difference_of_means, verdicts
 from workflow.report.comparison import Change, paired_bits, shared_seeds
 from workflow.report.error_analysis import quintiles
 from workflow.report.revisions import Results
@@ -64,7 +59,7 @@ def slices(reviews: pd.DataFrame) -> dict[tuple[str, str], Bits]:
     """Which reviews belong to each group of a kind: (reviews,) by both names."""
     unknown, words = (reviews[name].to_numpy() for name in ("unknown", "words"))
     kinds = {
-        "label": pd.Categorical.from_codes(reviews["label"].to_numpy(int), pd.Index(CLASSES)),
+        "label": pd.Categorical.from_codes(reviews["label"].to_numpy(), pd.Index(CLASSES)),
         "words": quintiles(words, "{:,}".format),
         "unknown words": quintiles(unknown / np.maximum(words, 1), "{:.1%}".format),
     }
@@ -94,9 +89,7 @@ def changes_by_slice(
                 d = difference(after[:, mask], before[:, mask], paired=bool(seeds))
                 sides = float(before[:, mask].mean()), float(after[:, mask].mean())
                 found[variant, kind, group] = Change(*sides, d)
-    differences: dict[tuple[str, str, str], Difference] = {
-        key: change.difference for key, change in found.items()
-    }
+    differences = {key: change.difference for key, change in found.items()}
     words = verdicts(differences, min_effect, tried)
     return [
         {"variant": key[0], "slice": f"{key[1]}: {key[2]}", "verdict": words[key]}
