@@ -1,10 +1,12 @@
 """When two branches meet: the commands of docs/sharing.md, from the merge to a clean review."""
 
+import re
 import shutil
 from pathlib import Path
 
 from tests.conftest import (
     PROJECT,
+    Dvc,
     Experiment,
     attempt,
     command,
@@ -62,3 +64,16 @@ def after_the_merge() -> str:
     return "\n".join(line.strip() for line in ("# " + block).splitlines()).replace(
         "git commit", "git commit --no-edit"
     )
+
+
+def test_a_lock_of_another_machine_trains_again_and_no_lock_does_not(copy: Path, dvc: Dvc):
+    """It names models that this cache does not have; the run cache knows what made those here."""
+    lock = copy / "dvc.lock"
+    (model,) = re.findall(r"path: models/candidate\n +hash: md5\n +md5: (\w+)", lock.read_text())[
+        :1
+    ]
+    elsewhere = lock.read_text().replace(model, "0" * len(model))
+    lock.unlink()
+    assert not {stage for stage in stages_run(dvc("repro")) if "train" in stage}
+    lock.write_text(elsewhere)
+    assert "train@candidate" in stages_run(dvc("repro"))
