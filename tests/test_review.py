@@ -345,12 +345,16 @@ def test_without_hidden_layers_the_penalties_of_the_recipe_are_part_of_the_loss(
 def test_a_base_with_the_parameters_of_another_version_is_compared(project: Path, review: Review):
     params = (project / "params.yaml").read_text()
     other = params.replace("sparse_updates:", "lazy:").replace("model:\n", "model:\n  future: 1\n")
+    other = other.replace("variants:\n", "variants:\n  lazy:\n    recipe: model\n")
     (project / "params.yaml").write_text(other.replace("tokenizer:", "tokens:"))
     git(project, "commit", "--all", "--quiet", "--message", "Another version")
     (project / "params.yaml").write_text(params)
     set_metric(project, "test_loss", [0.9, 0.91, 0.92, 0.93, 0.94, 0.95])
     report = review("HEAD")
-    assert report["params"] == {"model.future": {"old": 1, "new": None}}
+    assert report["params"] == {
+        "variants.lazy.recipe": {"old": "model", "new": None},  # a name that the user gave
+        "model.future": {"old": 1, "new": None},
+    }
     assert [row["metric"] for row in report["metrics"]] == ["candidate.test_loss"]
 
 

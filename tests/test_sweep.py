@@ -121,7 +121,8 @@ def test_an_experiment_is_a_revision_by_its_name(project: Path, printed: Printed
     git("commit", "--allow-empty", "--quiet", "--message", "Nothing")
     try_out(project, "lr1", 0.9)
     sentence = refusal("commands.review", "lr1")
-    assert sentence.startswith("error: several experiments are called 'lr1'; name a commit: ")
+    listed = ", ".join(e.commit[:7] for e in experiments())
+    assert sentence == f"error: several experiments are called 'lr1'; name a commit: {listed}"
     git("branch", "lr1")
     assert json.loads(printed("review", "lr1", "--json"))["accuracy"] == []
 

@@ -1,5 +1,6 @@
 """The networks: the same as Keras's dense ones, trained reproducibly, saved reproducibly."""
 
+import dataclasses
 import io
 import itertools
 import resource
@@ -82,11 +83,17 @@ def load(tmp_path):
     return load
 
 
-def test_batches_are_the_multi_hot_matrix():
+@pytest.mark.parametrize("weighted", [False, True])
+def test_batches_are_the_multi_hot_or_weighted_matrix(*, weighted: bool):
     reviews = make_reviews()
+    expected = dense(reviews)
+    if weighted:
+        weights = np.arange(1, len(reviews.values) + 1, dtype=np.float32)
+        reviews = dataclasses.replace(reviews, weights=weights)
+        expected[expected == 1] = weights  # a row's columns are in ascending order
     batches = [(tf.sparse.to_dense(x), y) for x, y in network.batches(reviews, NUM_WORDS, 16)]
-    assert [len(y) for _, y in batches] == [16, 16, 16, 2]
-    np.testing.assert_array_equal(np.concatenate([x for x, _ in batches]), dense(reviews))
+    assert [len(x) for x, _ in batches] == [16, 16, 16, 2]
+    np.testing.assert_array_equal(np.concatenate([x for x, _ in batches]), expected)
     np.testing.assert_array_equal(np.concatenate([y for _, y in batches]), reviews.labels)
 
 
