@@ -329,6 +329,7 @@ def test_each_seed_starts_and_drops_differently():
         ({"optimizer": "SGD"}, lambda model: type(model.optimizer).__name__, "SGD"),
         ({"learning_rate": 0.25}, lambda model: float(model.optimizer.learning_rate), 0.25),
         ({"loss": "mse"}, lambda model: model.loss, "mse"),
+        ({"loss": "bce"}, lambda model: model.loss, reproducible.binary_crossentropy),
     ],
     ids=lambda value: type(value).__name__ if callable(value) else str(value),
 )
@@ -400,6 +401,7 @@ def test_a_network_that_starts_again_sees_every_review_of_a_larger_corpus():
 def test_a_saved_model_is_plain_keras(load):
     archive, _ = fit(make_recipe(dropout=0.3))
     model = load(archive)
+    assert (model.name, model.inputs[0].name) == ("network", "review")
     assert [type(layer) for layer in model.layers] == [
         keras.layers.Dense,
         keras.layers.Dropout,
