@@ -145,11 +145,12 @@ def test_the_project_below_the_root_of_a_repository(
 def test_the_remedy_for_a_path_that_dvc_cannot_write(
     repository: Path, tmp_path: Path, mirror: Path, home: Path
 ):
-    """As README's list of troubles says."""
+    """As the list of troubles says."""
     copy = shutil.copytree(repository, tmp_path / "Ördner")
     try_one = "dvc exp run --temp -S compare.min_effect=0.02"
     assert "'ascii' codec can't encode" in attempt(copy, mirror, home, try_one).stderr
-    (remedy,) = re.findall("`(mv .dvc/cache .*?)`", (PROJECT / "README.md").read_text("utf-8"))
+    page = (PROJECT / "docs/reliability.md").read_text("utf-8")
+    (remedy,) = re.findall("`(mv .dvc/cache .*?)`", page)
     command(copy, mirror, home, "sh -ec", remedy.replace("/plain/path", str(tmp_path / "cache")))
     assert "Ran experiment" in command(copy, mirror, home, try_one)
 
