@@ -39,12 +39,11 @@ from workflow.evaluation.results import (
     read_scores,
     write_descriptions,
 )
+from workflow.evaluation.scores import unbalanced_scores
 from workflow.evaluation.significance import difference, verdicts
 from workflow.params import load_params
 
 DIFFERENCE_COLUMNS = "variant split mean low high p_value wins seeds verdict".split()
-COUNTS = ("true_positives", "true_negatives", "false_positives", "false_negatives")
-RARE = 0.3  # a smaller share of the test reviews makes accuracy alone misleading
 
 
 def remove_leftovers(variants: list[str]) -> None:
@@ -78,19 +77,6 @@ def summarize(
             gain = decisive.loc[variant]
             summary[str(variant)] |= {"gain": round(gain["mean"], 4), "verdict": gain["verdict"]}
     return summary
-
-
-def unbalanced_scores(scores: pd.DataFrame) -> dict[str, float]:
-    """What tells more than accuracy where one label is rare: F1 of that label and the ROC AUC."""
-    tp, tn, fp, fn = (scores[f"test_{name}"] for name in COUNTS)
-    positive = float(((tp + fn) / (tp + tn + fp + fn)).iloc[0])
-    if min(positive, 1 - positive) >= RARE:
-        return {}
-    hits = tp if positive < RARE else tn
-    f1 = (2 * hits / (2 * hits + fp + fn)).fillna(0).mean()
-    roc_auc = pd.to_numeric(scores["test_roc_auc"]).mean()  # NaN if all labels are the same
-    means = {"test_f1_of_rarer_label": f1, "test_roc_auc": roc_auc}
-    return {name: round(float(mean), 4) for name, mean in means.items() if not np.isnan(mean)}
 
 
 def describe_held_out(validation_reviews: int) -> dict[str, pd.DataFrame]:

@@ -27,6 +27,7 @@ from workflow.evaluation.results import (
     read_scores,
     write_descriptions,
 )
+from workflow.evaluation.scores import COUNTS, unbalanced_scores
 
 SEEDS = np.arange(1, 7)
 
@@ -59,7 +60,7 @@ def test_the_reference_alone_is_compared_with_nothing():
 
 def test_a_summary_is_the_mean_over_the_seeds_and_what_validation_says_of_it():
     names = ["validation_accuracy", "test_accuracy", "test_loss", "train_accuracy"]
-    counts = dict.fromkeys([f"test_{name}" for name in compare.COUNTS], 5)
+    counts = dict.fromkeys([f"test_{name}" for name in COUNTS], 5)
     rows = [
         {"variant": v, "seed": s} | dict.fromkeys(names, s / 10) | counts
         for v in "ba"
@@ -100,8 +101,8 @@ def prediction_facts(**average: float) -> PredictionFacts:
 def test_where_a_label_is_rare_its_f1_and_the_roc_auc_are_metrics(
     counts: tuple[int, ...], f1: float | None
 ):
-    row = {f"test_{name}": n for name, n in zip(compare.COUNTS, counts, strict=True)}
-    scores = compare.unbalanced_scores(pd.DataFrame([row | {"test_roc_auc": 0.75}] * 2))
+    row = {f"test_{name}": n for name, n in zip(COUNTS, counts, strict=True)}
+    scores = unbalanced_scores(pd.DataFrame([row | {"test_roc_auc": 0.75}] * 2))
     expected = {} if f1 is None else {"test_f1_of_rarer_label": round(f1, 4), "test_roc_auc": 0.75}
     assert scores == expected
 
@@ -192,7 +193,7 @@ HISTORY_ROWS = pd.DataFrame(
 )
 KEYS = pd.DataFrame({"variant": v, "seed": s, "best_epoch": 1} for v in "ba" for s in (2, 1))
 NUMBERS = ["train_accuracy", "validation_accuracy", "test_accuracy", "test_loss"]
-SCORE_ROWS = KEYS.assign(**dict.fromkeys(NUMBERS, 0.5), **{f"test_{n}": 5 for n in compare.COUNTS})
+SCORE_ROWS = KEYS.assign(**dict.fromkeys(NUMBERS, 0.5), **{f"test_{n}": 5 for n in COUNTS})
 DIFFERENCE_ROWS = pd.DataFrame(
     {"variant": "a", "split": split, "mean": 0.01, "low": np.nan, "high": np.nan}
     | {"verdict": "~", "seeds": 1}

@@ -66,7 +66,7 @@ def test_healthy_results_are_told_from_missing_ones(
     call("commands.verify")
     assert capsys.readouterr().out == (
         "missing here or in dvc.lock: data/multi_hot\nrun `dvc repro` to get them\n"
-        "17 outputs are what dvc.lock says\n"
+        "18 outputs are what dvc.lock says\n"
     )
 
 
