@@ -210,7 +210,7 @@ def with_example(sources: Sources, experiment: str) -> Sources:
     head = git("rev-parse", "HEAD").decode().strip()
     place = f"refs/exps/{head[:2]}/{head[2:]}/{experiment}"
     commit = git("rev-parse", "--verify", place).decode().strip()
-    command = ["dvc", "metrics", "diff", "--json", "HEAD", commit]
+    command = [sys.executable, "-m", "dvc", "metrics", "diff", "--json", "HEAD", commit]
     changed = subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603
     rows = [
         [path, name] + [str(round(v, 5) if isinstance(v, float) else v) for v in change.values()]
@@ -229,7 +229,8 @@ def with_example(sources: Sources, experiment: str) -> Sources:
 
 def pipeline(_: Sources) -> str:
     """The stages as `dvc dag --mermaid` draws them, one node for all variants of a stage."""
-    drawn = subprocess.run(["dvc", "dag", "--mermaid"], capture_output=True, text=True, check=True)  # noqa: S607
+    command = [sys.executable, "-m", "dvc", "dag", "--mermaid"]
+    drawn = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
     nodes = dict(re.findall(r'(node\d+)\["(\w+)', drawn.stdout))
     arrows = re.findall(r"(node\d+)-->(node\d+)", drawn.stdout)
     lines = sorted({f"    {nodes[start]} --> {nodes[end]}" for start, end in arrows})
