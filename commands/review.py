@@ -76,6 +76,11 @@ def make_report(
         same_inputs = variants_with_same_inputs(base, ours, code)
         sides = compare_sides(base, ours, same_inputs, min_effect, tried)
         both = [v for v in ours.variants if v in base.variants and v not in sides["rounded"]]
+        if ours.has_rare_label:
+            sides["notes"].append(
+                "One label is rare, so accuracy alone misleads: `dvc metrics diff` also shows "
+                "`test_f1_of_rarer_label` and `test_roc_auc`."
+            )
         sides["metrics"] = changed_metrics(base, ours, both, tried)
         sides["sizes"] = changed_sizes(base, ours, both)
         sides["answers"] = fixed_and_broken(base, ours, both)

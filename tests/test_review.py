@@ -609,6 +609,15 @@ def test_examples_are_the_reviews_whose_probability_moved_most(
     assert shown == [("Fixed", "2"), ("Fixed", "4"), ("Fixed", "3"), ("Broken", "0")]
 
 
+def test_where_a_label_is_rare_accuracy_alone_is_said_to_mislead(
+    project: Path, page: Callable[..., str]
+):
+    assert "misleads" not in page()
+    scores = {"candidate": {"test_f1_of_rarer_label": 0.4, "test_roc_auc": 0.9}}
+    write_json(project / METRICS, {"data": DATA} | scores)
+    assert "One label is rare, so accuracy alone misleads" in page()
+
+
 @pytest.mark.parametrize(("gate", "metric"), [("loss", "test_loss"), ("brier", "test_brier")])
 def test_a_loss_or_a_brier_score_that_rises_fails_on_request(project: Path, gate: str, metric: str):
     set_metric(project, metric, [0.1, 0.11, 0.12, 0.11, 0.1, 0.12])

@@ -194,6 +194,11 @@ class Results:
         """Columns, weights and bytes of a variant; empty in results of earlier versions."""
         return dict(self._metrics.get(variant, {}).get("size", {}))
 
+    @property
+    def has_rare_label(self) -> bool:
+        """Whether compare found a label so rare that it wrote more scores than accuracy."""
+        return any("test_f1_of_rarer_label" in self._metrics.get(v, {}) for v in self.variants)
+
     @cached_property
     def _metrics(self) -> dict[str, Any]:
         with self.reading():
