@@ -84,7 +84,7 @@ def test_empty_and_endless_and_unknown_reviews(workspace, use):
         assert all(math.isfinite(value) for value in values if isinstance(value, float))
 
 
-def test_one_class_and_one_review(workspace, use):
+def test_one_class_and_one_review(workspace, use, capsys):
     """Every review negative; one to validate and one to test on, with one seed."""
     edit_params(workspace, train__seeds=1, data__validation=0.2)
     use([[1, 2], [3], [4], [5, 6], [7]], [0] * 5, [[1, 2]], [0])
@@ -95,6 +95,8 @@ def test_one_class_and_one_review(workspace, use):
     scores = pd.read_csv(SCORES)
     assert scores["test_roc_auc"].isna().all()
     assert metrics["candidate"]["test_f1_of_rarer_label"] == 0
+    warned = "candidate: no better than always predicting the more frequent label"
+    assert capsys.readouterr().err.count(f"{warned}\n") == 1  # by train; compare adds the share
     assert (scores["test_recall"] == 0).all()
 
 
