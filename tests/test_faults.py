@@ -19,7 +19,6 @@ from ruamel.yaml.error import YAMLError
 
 from tests.conftest import (
     PATIENCE,
-    STAGES,
     attempt,
     call,
     command,
@@ -107,8 +106,12 @@ def all_end(processes: list[psutil.Process]) -> bool:
     return bool(wait_for(ended))
 
 
+KILLED = ["download", "vectorize@ngrams", "train@candidate", "evaluate@candidate"]
+KILLED += ["curves@candidate", "compare", "plot"]  # each script once
+
+
 @pytest.mark.faults
-@pytest.mark.parametrize("stage", [stage for stage in STAGES if not stage.endswith("@single")])
+@pytest.mark.parametrize("stage", KILLED)
 def test_a_killed_stage_is_no_result(
     stage: str, copy: Path, repository: Path, mirror: Path, home: Path
 ):
@@ -287,7 +290,11 @@ def test_a_queue_that_was_killed_goes_on(copy: Path, mirror: Path, home: Path):
         return command(copy, mirror, home, f"dvc {line}", *more)
 
     def start() -> None:
-        """The worker keeps standard output and error open."""
+        """Once the last worker has ended: one about to end starts nothing more, but DVC counts it.
+
+        The worker keeps standard output and error open.
+        """
+        wait_for(lambda: not inside(copy))
         line, quiet = ["dvc", "queue", "start"], subprocess.DEVNULL
         env = os.environ | environment(mirror, home)
         subprocess.run(line, cwd=copy, env=env, stdout=quiet, stderr=quiet, check=True)
