@@ -36,6 +36,7 @@ tf.config.experimental.enable_op_determinism()
 tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
 tf.get_logger().setLevel("ERROR")  # one trace per network is intended
 keras.config.set_floatx("float32")  # whatever keras.json says
+gc.freeze()  # what was imported is never garbage: not looked at again, which also ends sooner
 
 # The C library on Linux would keep the memory of kernels that are no longer used, of which each
 # seed leaves several: six seeds of the candidate would need 2.5 GB instead of 1.5.
