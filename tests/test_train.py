@@ -18,7 +18,7 @@ import tensorflow as tf
 from tests.conftest import PROJECT
 from workflow.base.errors import InputError
 from workflow.base.reviews import Reviews
-from workflow.model import network, reproducible, sparse, training
+from workflow.model import network, reproducible, seeds, sparse, training
 from workflow.model.params import Layer, Recipe
 from workflow.model.training import TrainingData
 from workflow.params import load_params
@@ -446,3 +446,16 @@ def test_a_training_that_is_not_wanted_any_more_ends_early():
     assert history["epoch"].max() == 1
     accuracy = history.loc[history["split"] == "validation", "accuracy"].item()
     assert notes == [f"validation accuracy {accuracy:.4f}"]
+
+
+def test_a_log_has_a_line_of_progress_every_half_minute(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    times = iter([0, 20, 31, 31, 50, 62, 62, 70])  # read twice where a line is printed
+    monkeypatch.setattr("time.monotonic", lambda: next(times))
+    with seeds.progress(120, "epoch") as step:
+        for note in ("", "validation accuracy 0.8", "", "", "validation accuracy 0.9"):
+            step(note)
+    assert capsys.readouterr().err == (
+        "  2 of 120 epochs: validation accuracy 0.8\n  4 of 120 epochs\n"
+    )

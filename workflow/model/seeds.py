@@ -39,7 +39,7 @@ def progress(total: int, unit: str) -> Iterator[Callable[[str], None]]:
                 bar.update()
             elif time.monotonic() - logged >= LOG_SECONDS:
                 logged = time.monotonic()
-                warn(f"  {done} of {total} {unit}s: {note}")
+                warn(f"  {done} of {total} {unit}s{note and f': {note}'}")
 
         yield step
 
