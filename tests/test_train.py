@@ -319,13 +319,18 @@ def test_each_seed_starts_and_drops_differently():
     assert len(dropout_seeds) == 2
 
 
+def kernel_penalty(model: keras.Sequential) -> Any:
+    return model.get_layer("hidden_1").kernel_regularizer.get_config()
+
+
 @pytest.mark.parametrize(
     ("change", "where", "value"),
     [
         ({"dropout": 0.5}, lambda model: model.get_layer("dropout_1").rate, 0.5),
         ({"units": 64}, lambda model: model.get_layer("hidden_1").units, 64),
         ({"activation": "relu"}, lambda m: m.get_layer("hidden_1").activation.__name__, "relu"),
-        ({"kernel_l1": 0.5}, lambda m: float(m.get_layer("hidden_1").kernel_regularizer.l1), 0.5),
+        ({"kernel_l1": 0.5}, kernel_penalty, {"l1": 0.5, "l2": 0.0}),
+        ({"kernel_l2": 0.5}, kernel_penalty, {"l1": 0.0, "l2": 0.5}),
         ({"optimizer": "SGD"}, lambda model: type(model.optimizer).__name__, "SGD"),
         ({"learning_rate": 0.25}, lambda model: float(model.optimizer.learning_rate), 0.25),
         ({"loss": "mse"}, lambda model: model.loss, "mse"),
