@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import itertools
+import json
 import resource
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -407,7 +408,8 @@ def test_a_saved_model_is_plain_keras(load):
     (batch, _), *_ = network.batches(make_reviews(), NUM_WORDS, 50)
     np.testing.assert_allclose(model(batch), model(dense(make_reviews())), atol=1e-6)
     with zipfile.ZipFile(io.BytesIO(archive)) as members:
-        config = members.read("config.json")
+        metadata, config = map(members.read, ("metadata.json", "config.json"))
+        assert json.loads(metadata) == {"keras_version": keras.__version__, "date_saved": ""}
         assert b"stages" not in config
         assert b"workflow" not in config
 
