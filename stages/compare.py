@@ -10,35 +10,18 @@ writes  metrics/metrics.json     by variant: means over the seeds, the gain over
 """
 
 import shutil
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from workflow.base import files
 from workflow.base.errors import InputError, run, warn
-from workflow.base.files import (
-    CORRECT,
-    DIFFERENCES,
-    HELD_OUT,
-    METRICS,
-    PREDICTIONS,
-    RERUN_HINT,
-    SCORES,
-    DataFacts,
-    PredictionFacts,
-    empty_folder,
-    read_json,
-    write_json,
-)
+from workflow.base.files import HELD_OUT, PREDICTIONS, DataFacts, PredictionFacts
 from workflow.base.reviews import load_reviews, split_validation
+from workflow.evaluation import results
 from workflow.evaluation.params import CompareParams
-from workflow.evaluation.results import (
-    Correct,
-    describe,
-    read_correct,
-    read_scores,
-    write_descriptions,
-)
 from workflow.evaluation.scores import unbalanced_scores
 from workflow.evaluation.significance import difference, verdicts
 from workflow.params import load_params
@@ -46,7 +29,7 @@ from workflow.params import load_params
 DIFFERENCE_COLUMNS = "variant split mean low high p_value wins seeds verdict".split()
 
 
-def remove_leftovers(variants: list[str]) -> None:
+def remove_leftovers(variants: Collection[str]) -> None:
     """Delete the predictions of variants that are not in params.yaml any more.
 
     DVC leaves them behind and hashes them as a part of this stage's dependency, so that dvc.lock
@@ -62,34 +45,32 @@ def summarize(
     scores: pd.DataFrame, facts: dict[str, PredictionFacts], differences: pd.DataFrame
 ) -> dict[str, dict[str, Any]]:
     """The block of each variant in metrics.json; the validation reviews decide on the verdict."""
-    decisive = differences[differences["split"] == "validation"].set_index("variant")
+    decisive = differences[differences["split"] == "validation"]
     summary: dict[str, dict[str, Any]] = {}
-    for variant, rows in scores.groupby("variant", sort=False):
-        of_variant = facts[str(variant)]
-        means = rows[["validation_accuracy", "test_accuracy", "test_loss"]].mean().round(4)
-        summary[str(variant)] = {
-            **means,
+    for variant, of_variant in facts.items():
+        rows = scores[scores["variant"] == variant]
+        summary[variant] = {
+            **rows[["validation_accuracy", "test_accuracy", "test_loss"]].mean().round(4),
             **unbalanced_scores(rows),
             "average": {name: round(value, 4) for name, value in of_variant.average.items()},
             "size": of_variant.model_dump(include={"bytes", "columns", "weights"}),
         }
-        if variant in decisive.index:
-            gain = decisive.loc[variant]
-            summary[str(variant)] |= {"gain": round(gain["mean"], 4), "verdict": gain["verdict"]}
+    for variant, gain, verdict in decisive[["variant", "mean", "verdict"]].itertuples(index=False):
+        summary[variant] |= {"gain": round(gain, 4), "verdict": verdict}
     return summary
 
 
 def describe_held_out(validation_reviews: int) -> dict[str, pd.DataFrame]:
     """`describe` of the validation and test reviews; known is a word that a train review has."""
-    test = load_reviews("test")
     validation, train = split_validation(load_reviews("training"), validation_reviews)
-    splits = (validation, train, test)
-    known = np.zeros(1 + max(int(split.values.max(initial=0)) for split in splits), bool)
-    known[train.values] = True
-    return {"validation": describe(validation, known), "test": describe(test, known)}
+    known, test = np.unique(train.values), load_reviews("test")
+    return {
+        split: results.describe(reviews, known)
+        for split, reviews in (("validation", validation), ("test", test))
+    }
 
 
-def compare_all(correct: dict[str, Correct], compare: CompareParams) -> pd.DataFrame:
+def compare_all(correct: dict[str, results.Correct], compare: CompareParams) -> pd.DataFrame:
     """A row per split and variant: its difference from the reference, and the verdict.
 
     Each split is a family of its own: the validation rows decide, the test rows are for the record.
@@ -112,34 +93,30 @@ def compare_all(correct: dict[str, Correct], compare: CompareParams) -> pd.DataF
 
 def main() -> None:
     params = load_params()
-    reference, variants = params.compare.reference, list(params.variants)
-    seeds = params.train.all_seeds
-    remove_leftovers(variants)
-    facts: dict[str, PredictionFacts] = {
-        variant: read_json(PREDICTIONS / variant / "facts.json", PredictionFacts)
-        for variant in variants
-    }
-    correct = {variant: read_correct(PREDICTIONS / variant / "correct.npz") for variant in variants}
-    sha256 = facts[reference].sha256
+    reference, seeds = params.compare.reference, params.train.all_seeds
+    remove_leftovers(params.variants)
+    folders = {variant: PREDICTIONS / variant for variant in params.variants}
+    facts = {v: files.read_json(f / "facts.json", PredictionFacts) for v, f in folders.items()}
+    correct = {v: results.read_correct(f / "correct.npz") for v, f in folders.items()}
     for variant, bits in correct.items():
-        if bits.seeds.tolist() != list(seeds) or bits.sha256 != sha256:
-            raise InputError(f"{PREDICTIONS / variant}: of other seeds or reviews{RERUN_HINT}")
+        if bits.seeds.tolist() != list(seeds) or bits.sha256 != facts[reference].sha256:
+            raise InputError(f"{folders[variant]}: of other seeds or reviews{files.RERUN_HINT}")
     scores = pd.concat(
-        read_scores(PREDICTIONS / variant / "scores.csv", [variant], seeds) for variant in variants
+        results.read_scores(f / "scores.csv", [v], seeds) for v, f in folders.items()
     )
     differences = compare_all(correct, params.compare)
     held_out = describe_held_out(facts[reference].validation_reviews)
 
-    folder = empty_folder(CORRECT)
+    folder = files.empty_folder(files.CORRECT)
     for variant, bits in correct.items():
         (folder / f"{variant}.npz").write_bytes(bits.to_bytes())
-    differences.to_csv(DIFFERENCES, index=False, float_format="%.6g")
-    scores.to_csv(SCORES, index=False)
+    differences.to_csv(files.DIFFERENCES, index=False, float_format="%.6g")
+    scores.to_csv(files.SCORES, index=False)
     data = facts[reference].model_dump(include=set(DataFacts.model_fields), exclude_none=True)
-    data["sha256"] = sha256[:12]
+    data["sha256"] = data["sha256"][:12]
     summary = summarize(scores, facts, differences)
-    write_json(METRICS, {"data": data} | summary)
-    write_descriptions(held_out)
+    files.write_json(files.METRICS, {"data": data} | summary)
+    results.write_descriptions(held_out)
     print(f"accuracy minus that of {reference}, 95% interval, and seeds won:")
     print(differences.drop(columns="p_value").to_string(index=False, float_format="{:+.4f}".format))
     for variant, values in summary.items():

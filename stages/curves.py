@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from workflow.base.errors import run
-from workflow.base.files import DataFacts, FeatureFacts, data_line, features_folder, read_json
+from workflow.base.files import DataFacts, FeatureFacts, features_folder, read_json
 from workflow.charts.style import COLOURS, number_of, percent, save
 from workflow.evaluation.results import read_history
 from workflow.model.params import Recipe
@@ -38,16 +38,16 @@ def span(epochs: pd.Series) -> str:
 
 def headline(first: pd.DataFrame) -> str:
     """The title: the epochs with the lowest validation loss, and whether they are kept."""
-    validation = first[first["split"] == "validation"].set_index("seed")
-    lowest = validation.set_index("epoch", append=True)["loss"].groupby("seed").idxmin().str[1]
+    validation = first[first["split"] == "validation"]
+    lowest = validation.loc[validation.groupby("seed")["loss"].idxmin(), "epoch"]
     kept = validation.loc[validation["kept"] == 1, "epoch"]
-    if (lowest == kept).all():
+    if set(lowest.index) == set(kept.index):
         return f"kept as soon as the validation loss is lowest, after {span(kept)}"
     return f"the validation loss is lowest after {span(lowest)}, but kept after {span(kept)}"
 
 
-def mark_lowest_loss(axis: Axes, first: pd.DataFrame) -> bool:
-    """Mark the lowest mean validation loss; returns whether the axis ends below the first losses.
+def mark_lowest_loss(axis: Axes, first: pd.DataFrame) -> list[str]:
+    """Mark the lowest mean validation loss; returns a note if the first losses are cut off.
 
     Penalties can make these so large that the rest would look flat.
     """
@@ -56,10 +56,10 @@ def mark_lowest_loss(axis: Axes, first: pd.DataFrame) -> bool:
     epoch = validation.idxmin()
     axis.plot(epoch, validation[epoch], "v", color=COLOURS["validation"], label="lowest mean")
     top = TOP * validation.loc[epoch:].max()
-    clipped = bool(by_epoch.max() > top)
-    if clipped:
-        axis.set_ylim(0, top)
-    return clipped
+    if by_epoch.max() <= top:
+        return []
+    axis.set_ylim(0, top)
+    return ["the first losses are above the axis"]
 
 
 def learning_curves(history: pd.DataFrame, recipe: Recipe, facts: DataFacts) -> Path:
@@ -70,7 +70,7 @@ def learning_curves(history: pd.DataFrame, recipe: Recipe, facts: DataFacts) -> 
     first = history[history["fit"] == "first"]
     lengths = first.groupby("seed")["epoch"].max()
     common, last = lengths.min(), lengths.max()
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    _, axes = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
     for axis, quantity in zip(axes, ("loss", "accuracy"), strict=True):
         for split, dashes in (("train", "--"), ("validation", "-")):
             colour, curves = COLOURS[split], first[first["split"] == split]
@@ -91,27 +91,20 @@ def learning_curves(history: pd.DataFrame, recipe: Recipe, facts: DataFacts) -> 
         axis.set_xticks(epoch_ticks(last))
         axis.set_xlim(1 - 0.03 * last, 1.03 * last)
         axis.grid()
-    clipped = mark_lowest_loss(axes[0], first[first["epoch"] <= common])
     name = recipe.loss.replace("_", " ")
     axes[0].set_ylabel(f"loss: {name}{' and penalties' if recipe.penalties else ''}")
     axes[1].set_ylabel("accuracy")
     axes[1].yaxis.set_major_formatter(percent)
-    axes[0].legend()
     notes = [f"mean and range over {number_of(len(lengths))}"]
-    if clipped:
-        notes.append("the first losses are above the axis")
+    notes += mark_lowest_loss(axes[0], first[first["epoch"] <= common])
     if common < last:
         notes.append(f"thin: the seeds that were trained for more than {common} epochs")
     if (history["fit"] == "refit").any():
         notes.append("then trained again on train and validation reviews, for as many epochs")
+    axes[0].legend()
     variant = history["variant"].iloc[0]
-    return save(
-        figure,
-        f"learning_curves_{variant}",
-        f"{variant}: {headline(first)}",
-        "; ".join(notes),
-        data_line(facts),
-    )
+    title = f"{variant}: {headline(first)}"
+    return save(facts, f"learning_curves_{variant}", title, "; ".join(notes))
 
 
 def main() -> None:

@@ -9,16 +9,9 @@ writes  data/FEATURES/{training,test}_{values,offsets,labels,weights}.npy
 
 import shutil
 
+from workflow.base import files
 from workflow.base.errors import InputError, run
-from workflow.base.files import (
-    REVIEWS,
-    FeatureFacts,
-    ReviewFacts,
-    empty_folder,
-    features_folder,
-    read_json,
-    write_json,
-)
+from workflow.base.files import REVIEWS, FeatureFacts, ReviewFacts
 from workflow.base.reviews import load_reviews, save_reviews
 from workflow.features.encoders import make_encoder
 from workflow.params import feature_set, item_from_argv, load_params
@@ -38,12 +31,12 @@ def validation_size(reviews: int, share: float) -> int:
 def main() -> None:
     params = load_params()
     name = feature_set(item_from_argv())
-    reviews: ReviewFacts = read_json(REVIEWS / "facts.json", ReviewFacts)
+    reviews: ReviewFacts = files.read_json(REVIEWS / "facts.json", ReviewFacts)
     training, test = load_reviews("training"), load_reviews("test")
     size = validation_size(len(training), params.data.validation)
     encoder = make_encoder(name, params.features, training, reviews.vocabulary)
 
-    folder = empty_folder(features_folder(name))
+    folder = files.empty_folder(files.features_folder(name))
     save_reviews(encoder.encode(training), folder, "training")
     save_reviews(encoder.encode(test), folder, "test")
     facts = FeatureFacts(
@@ -53,7 +46,7 @@ def main() -> None:
         columns=encoder.columns,
         weighted=(folder / "test_weights.npy").exists(),
     )
-    write_json(folder / "facts.json", facts.model_dump(exclude_none=True))
+    files.write_json(folder / "facts.json", facts.model_dump(exclude_none=True))
     (folder / "encoder").mkdir()
     encoder.save(folder / "encoder")
     for file in ("facts.json", "word_index.json"):  # from texts to word ranks

@@ -12,12 +12,20 @@ import pandas as pd
 import pytest
 
 from stages import compare
-from tests.conftest import Dvc, call, edit_params, refusal, stages_run
+from tests.conftest import TRAINED, Dvc, call, edit_params, refusal, stages_run
 from workflow.base.errors import InputError
-from workflow.base.files import CORRECT, METRICS, PREDICTIONS, SCORES, PredictionFacts
+from workflow.base.files import (
+    CORRECT,
+    DIFFERENCES,
+    METRICS,
+    PREDICTIONS,
+    SCORES,
+    PredictionFacts,
+)
 from workflow.base.reviews import Reviews
 from workflow.evaluation.params import CompareParams
 from workflow.evaluation.results import (
+    COUNTS,
     Correct,
     describe,
     read_correct,
@@ -27,9 +35,7 @@ from workflow.evaluation.results import (
     read_scores,
     write_descriptions,
 )
-from workflow.evaluation.scores import COUNTS, unbalanced_scores
-
-SEEDS = np.arange(1, 7)
+from workflow.evaluation.scores import unbalanced_scores
 
 
 def right(validation: float, test: float, draw: int) -> Correct:
@@ -37,54 +43,49 @@ def right(validation: float, test: float, draw: int) -> Correct:
     random = np.random.default_rng(draw)
     shares = {"validation": validation, "test": test}
     bits = {split: random.random((6, 2000)) < share for split, share in shares.items()}
-    return Correct("0", SEEDS, bits)
+    return Correct("0", np.arange(1, 7), bits)
 
 
 def test_every_variant_but_the_reference_has_a_row_per_split():
-    correct = {"good": right(0.9, 0.7, 1), "single": right(0.8, 0.8, 2), "bad": right(0.7, 0.8, 3)}
-    table = compare.compare_all(correct, CompareParams(reference="single", min_effect=0.01))
+    good, single, bad = right(0.9, 0.7, 1), right(0.8, 0.8, 2), right(0.7, 0.8, 3)
+    params = CompareParams(reference="single", min_effect=0.01)
+    table = compare.compare_all({"good": good, "single": single, "bad": bad}, params)
     rows = table.set_index(["variant", "split"])["verdict"].to_dict()
     assert list(rows) == [(v, s) for s in ("validation", "test") for v in ("good", "bad")]
     assert rows["good", "validation"] == "better"
     assert rows["bad", "validation"] == rows["good", "test"] == "worse"
     assert rows["bad", "test"] in ("same", "~", "trivial")
-
-
-def test_the_reference_alone_is_compared_with_nothing():
-    alone = compare.compare_all(
-        {"single": right(0.8, 0.8, 1)}, CompareParams(reference="single", min_effect=0.01)
-    )
+    alone = compare.compare_all({"single": single}, params)
     assert alone.empty
-    assert list(alone.columns) == compare.DIFFERENCE_COLUMNS
+    assert list(alone.columns) == list(table.columns)
 
 
 def test_a_summary_is_the_mean_over_the_seeds_and_what_validation_says_of_it():
     names = ["validation_accuracy", "test_accuracy", "test_loss", "train_accuracy"]
     counts = dict.fromkeys([f"test_{name}" for name in COUNTS], 5)
-    rows = [
-        {"variant": v, "seed": s} | dict.fromkeys(names, s / 10) | counts
-        for v in "ba"
-        for s in (1, 2)
-    ]
+    rows = [{"variant": v} | dict.fromkeys(names, x) | counts for v in "ba" for x in (0.1, 0.2)]
     splits = {"validation": (0.01234, "better"), "test": (-0.5, "worse")}
     differences = pd.DataFrame(
         {"variant": "b", "split": split, "mean": mean, "verdict": verdict}
         for split, (mean, verdict) in splits.items()
     )
-    facts = {"a": prediction_facts(accuracy=0.7), "b": prediction_facts(accuracy=0.81234)}
+    size = {"bytes": 99, "columns": 40, "weights": 9}
+    facts = {
+        variant: PredictionFacts.model_validate(
+            {"source": "keras", "sha256": "0", "vocabulary": 60, "weighted": False}
+            | {"train_reviews": 9, "validation_reviews": 6, "test_reviews": 5}
+            | {"average": {"accuracy": accuracy}, "larger_class": 0.5}
+            | size
+        )
+        for variant, accuracy in {"a": 0.7, "b": 0.81234}.items()
+    }
     summary = compare.summarize(pd.DataFrame(rows), facts, differences)
-    values = dict.fromkeys(names[:3], 0.15) | {"size": {"bytes": 99, "columns": 40, "weights": 9}}
-    assert list(summary) == ["b", "a"]
-    assert summary["a"] == values | {"average": {"accuracy": 0.7}}
+    values = dict.fromkeys(names[:3], 0.15) | {"size": size}
     gain = {"gain": 0.0123, "verdict": "better"}
-    assert summary["b"] == values | {"average": {"accuracy": 0.8123}} | gain
-
-
-def prediction_facts(**average: float) -> PredictionFacts:
-    values: dict[str, Any] = {"source": "keras", "sha256": "0", "vocabulary": 60, "weighted": False}
-    values |= {"train_reviews": 9, "validation_reviews": 6, "test_reviews": 5, "columns": 40}
-    values |= {"average": average, "weights": 9, "bytes": 99, "larger_class": 0.5}
-    return PredictionFacts(**values)
+    assert summary == {
+        "a": values | {"average": {"accuracy": 0.7}},
+        "b": values | {"average": {"accuracy": 0.8123}} | gain,
+    }
 
 
 @pytest.mark.parametrize(
@@ -107,58 +108,37 @@ def test_where_a_label_is_rare_its_f1_and_the_roc_auc_are_metrics(
     assert scores == expected
 
 
-# --- in a repository with results -----------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def here(copy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder of the test: a copy of the repository."""
-    monkeypatch.chdir(copy)
-    return copy
-
-
-def test_the_bits_are_those_of_the_predictions_and_the_gain_that_of_the_scores(here: Path):
-    scores = pd.read_csv(SCORES).groupby("variant")["test_accuracy"].mean()
-    table = pd.read_csv("metrics/differences.csv").set_index(["variant", "split"])
-    gain = scores["candidate"] - scores["single"]
-    assert table.loc[("candidate", "test"), "mean"] == pytest.approx(gain, abs=1e-6)
-    for variant, mean in scores.items():
-        labels = np.load("data/multi_hot/test_labels.npy")
-        predictions = np.load(PREDICTIONS / str(variant) / "test.npy")
-        bits = Correct.from_bytes((CORRECT / f"{variant}.npz").read_bytes())
-        np.testing.assert_array_equal(bits.by_split["test"], (predictions > 0.5) == labels)
-        assert bits.by_split["test"].mean() == pytest.approx(mean, abs=1e-6)
-
-
-def test_bits_survive_being_written():
-    for seeds in (1, 6, 8, 9):
-        random = np.random.default_rng(seeds)
-        reviews = {"validation": 3, "test": 11}
-        by_split = {split: random.random((seeds, n)) < 0.5 for split, n in reviews.items()}
-        whole = Correct("abc", np.arange(seeds), by_split, random.random(11) < 0.5)
-        again = Correct.from_bytes(whole.to_bytes())
-        assert again.sha256 == "abc"
-        assert again.seeds.tolist() == list(range(seeds))
-        for split, bits in by_split.items():
-            np.testing.assert_array_equal(again.by_split[split], bits)
-        np.testing.assert_array_equal(again.average, whole.average)
-        assert again.to_bytes() == whole.to_bytes()
+@pytest.mark.parametrize("seeds", [1, 8, 9])
+def test_bits_survive_being_written(seeds: int):
+    random = np.random.default_rng(seeds)
+    reviews = {"validation": 3, "test": 11}
+    by_split = {split: random.random((seeds, n)) < 0.5 for split, n in reviews.items()}
+    whole = Correct("abc", np.arange(seeds), by_split, random.random(11) < 0.5)
+    again = Correct.from_bytes(whole.to_bytes())
+    assert (again.sha256, again.seeds.tolist()) == ("abc", list(range(seeds)))
+    for split, bits in by_split.items():
+        np.testing.assert_array_equal(again.by_split[split], bits)
+    np.testing.assert_array_equal(again.average, whole.average)
+    assert again.to_bytes() == whole.to_bytes()
 
 
 def test_held_out_reviews_are_described_by_label_length_and_unknown_words(tmp_path: Path):
     words = np.array([1, 4, 4, 2], np.uint32)
     reviews = Reviews(words, np.array([0, 3, 3, 4]), np.array([1, 0, 1], np.uint8))
-    known = np.array([False, True, True, False, False])
-    table = describe(reviews, known)
+    table = describe(reviews, np.array([1, 2], np.uint32))
     assert table.to_numpy().tolist() == [[1, 3, 2], [0, 0, 0], [1, 1, 0]]
     assert [table[name].dtype for name in table] == [np.uint8, np.uint32, np.uint32]  # for Git
-    write_descriptions({"validation": table, "test": table[:1]}, tmp_path / "reviews.npz")
-    again = read_descriptions(tmp_path / "reviews.npz")
+    path = tmp_path / "reviews.npz"
+    write_descriptions({"validation": table, "test": table[:1]}, path)
+    again = read_descriptions(path)
     pd.testing.assert_frame_equal(again["validation"], table)
     pd.testing.assert_frame_equal(again["test"], table[:1])
-    write_descriptions({"validation": table}, tmp_path / "reviews.npz")
+    write_descriptions({"validation": table}, path)
     with pytest.raises(InputError, match=r"reviews.npz: .*; run `dvc repro` to regenerate it"):
-        read_descriptions(tmp_path / "reviews.npz")
+        read_descriptions(path)
 
 
 @pytest.mark.parametrize(
@@ -187,60 +167,63 @@ HISTORY_ROWS = pd.DataFrame(
     {"variant": "a", "seed": seed, "fit": fit, "epoch": epoch, "split": split}
     | {"loss": 0.5, "accuracy": 0.75, "kept": int(epoch == 1)}
     for seed in (1, 2)
-    for fit, splits in (("first", ("train", "validation")), ("refit", ("train",)))
+    for fit, split in (("first", "train"), ("first", "validation"), ("refit", "train"))
     for epoch in (1, 2)
-    for split in splits
 )
-KEYS = pd.DataFrame({"variant": v, "seed": s, "best_epoch": 1} for v in "ba" for s in (2, 1))
-NUMBERS = ["train_accuracy", "validation_accuracy", "test_accuracy", "test_loss"]
-SCORE_ROWS = KEYS.assign(**dict.fromkeys(NUMBERS, 0.5), **{f"test_{n}": 5 for n in COUNTS})
+SCORE_ROWS = pd.DataFrame(
+    {"variant": variant, "seed": seed, "best_epoch": 1, "test_loss": 0.5}
+    | dict.fromkeys([f"{part}_accuracy" for part in ("train", "validation", "test")], 0.5)
+    | dict.fromkeys([f"test_{name}" for name in COUNTS], 5)
+    for variant in "ba"
+    for seed in (2, 1)
+)
 DIFFERENCE_ROWS = pd.DataFrame(
     {"variant": "a", "split": split, "mean": 0.01, "low": np.nan, "high": np.nan}
     | {"verdict": "~", "seeds": 1}
     for split in ("validation", "test")
 )
-
-
-def read_table(kind: str, table: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    table.to_csv(folder / f"{kind}.csv", index=False)
-    if kind == "a":
-        return read_history("a", [1, 2], folder)
-    if kind == "scores":
-        return read_scores(folder / "scores.csv", ["b", "a"], [2, 1])
-    return read_differences(folder / "differences.csv")
+READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    "history": lambda path: read_history(path.stem, [1, 2], path.parent),
+    "scores": lambda path: read_scores(path, ["b", "a"], [2, 1]),
+    "all scores": read_scores,
+    "differences": read_differences,
+}
 
 
 @pytest.mark.parametrize(
     ("kind", "table"),
     [
-        ("a", HISTORY_ROWS),
-        ("a", HISTORY_ROWS.query("fit == 'first'")),
+        ("history", HISTORY_ROWS),
+        ("history", HISTORY_ROWS.query("fit == 'first'")),
         ("scores", SCORE_ROWS),
+        ("all scores", SCORE_ROWS),
         ("differences", DIFFERENCE_ROWS),
     ],
 )
 def test_complete_tables_are_read_as_they_were_written(
     tmp_path: Path, kind: str, table: pd.DataFrame
 ):
-    read = read_table(kind, table, tmp_path)
+    table.to_csv(tmp_path / "a.csv", index=False)
+    read = READERS[kind](tmp_path / "a.csv")
     pd.testing.assert_frame_equal(read[list(table)], table.reset_index(drop=True))
 
 
 @pytest.mark.parametrize(
     ("kind", "table"),
     [
-        ("a", HISTORY_ROWS.query("fit == 'refit'")),
-        ("a", HISTORY_ROWS.query("seed == 1")),
-        ("a", HISTORY_ROWS.query("split == 'train'")),
-        ("a", HISTORY_ROWS.query("fit == 'first' or seed == 1")),
-        ("a", HISTORY_ROWS.query("epoch == 2").assign(kept=1)),
-        ("a", HISTORY_ROWS.assign(variant=["b"] + 11 * ["a"])),
-        ("a", HISTORY_ROWS.assign(kept=0)),
-        ("a", HISTORY_ROWS.assign(kept=1)),
-        ("a", HISTORY_ROWS.drop(columns="loss")),
+        ("history", HISTORY_ROWS.query("fit == 'refit'")),
+        ("history", HISTORY_ROWS.query("seed == 1")),
+        ("history", HISTORY_ROWS.query("split == 'train'")),
+        ("history", HISTORY_ROWS.query("fit == 'first' or seed == 1")),
+        ("history", HISTORY_ROWS.query("epoch == 2").assign(kept=1)),
+        ("history", HISTORY_ROWS.assign(variant=["b"] + 11 * ["a"])),
+        ("history", HISTORY_ROWS.assign(kept=0)),
+        ("history", HISTORY_ROWS.assign(kept=1)),
+        ("history", HISTORY_ROWS.drop(columns="loss")),
         ("scores", SCORE_ROWS[::-1]),
         ("scores", SCORE_ROWS[:3]),
         ("scores", SCORE_ROWS.assign(variant="a")),
+        ("all scores", SCORE_ROWS[:3]),
         *(("scores", SCORE_ROWS.drop(columns=name)) for name in SCORE_ROWS),
         ("differences", DIFFERENCE_ROWS.assign(mean=[0.01, np.nan])),
         ("differences", DIFFERENCE_ROWS.assign(split=["test", "train"])),
@@ -248,41 +231,72 @@ def test_complete_tables_are_read_as_they_were_written(
     ],
 )
 def test_incomplete_tables_are_refused(tmp_path: Path, kind: str, table: pd.DataFrame):
-    with pytest.raises(InputError, match=f"{kind}.csv: .*; run `dvc repro` to regenerate it"):
-        read_table(kind, table, tmp_path)
+    table.to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(InputError, match=r"a\.csv: .*; run `dvc repro` to regenerate it"):
+        READERS[kind](tmp_path / "a.csv")
 
 
-def test_scores_of_all_variants_and_seeds_that_there_are_can_be_read(tmp_path: Path):
-    SCORE_ROWS.to_csv(tmp_path / "scores.csv", index=False)
-    assert len(read_scores(tmp_path / "scores.csv")) == 4
-    SCORE_ROWS[:3].to_csv(tmp_path / "scores.csv", index=False)
-    with pytest.raises(InputError, match="its rows are not those of the variants and seeds in par"):
-        read_scores(tmp_path / "scores.csv")
+# --- in a repository with results -----------------------------------------------------------------
+
+
+def test_what_is_committed_is_what_evaluate_wrote_and_the_gain_is_that_of_the_scores(
+    repository: Path,
+):
+    table = pd.read_csv(repository / DIFFERENCES).set_index(["variant", "split"])["mean"]
+    scores = pd.read_csv(repository / SCORES).groupby("variant").mean(numeric_only=True)
+    gain = scores.loc["candidate"] - scores.loc["single"]
+    assert table["candidate", "test"] == pytest.approx(gain["test_accuracy"], abs=1e-6)
+    assert table["candidate", "validation"] == pytest.approx(gain["validation_accuracy"], abs=1e-6)
+    for variant in TRAINED:
+        written = (repository / PREDICTIONS / variant / "correct.npz").read_bytes()
+        assert (repository / CORRECT / f"{variant}.npz").read_bytes() == written
+
+
+@pytest.fixture
+def here(copy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder of the test: a copy of the repository."""
+    monkeypatch.chdir(copy)
+    return copy
 
 
 def test_known_are_the_words_of_the_train_split(here: Path):
     """Not those of the validation reviews, which are stored before it."""
     offsets = np.load("data/reviews/training_offsets.npy")
     values = np.load("data/reviews/training_values.npy")
-    first, last = int(offsets[1]), int(offsets[-2])
-    values[:first], values[last:] = 1, 2
-    values[first:last] = 3
+    values[: offsets[1]], values[offsets[1] :] = 1, 3
     np.save("data/reviews/training_values.npy", values)
     table = compare.describe_held_out(validation_reviews=1)["validation"]
-    assert table["unknown"].tolist() == table["words"].tolist() == [first]
+    assert table["unknown"].tolist() == table["words"].tolist() == [offsets[1]]
 
 
-def test_a_variant_that_is_no_better_than_the_more_frequent_label_is_named(
+def replace(path: Path, content: bytes) -> None:
+    """DVC's cache may share the file."""
+    path.unlink()
+    path.write_bytes(content)
+
+
+def test_it_prints_what_differs_and_warns_of_what_is_no_better_than_the_more_frequent_label(
     here: Path, capsys: pytest.CaptureFixture[str]
 ):
     path = PREDICTIONS / "candidate/facts.json"
     facts = json.loads(path.read_text())
-    path.unlink()
-    path.write_text(json.dumps(facts | {"larger_class": 1.0}))
+    replace(path, json.dumps(facts | {"larger_class": 1.0}).encode())
     call("stages.compare")
-    warned = capsys.readouterr().err
-    assert "candidate: no better than always predicting the more frequent label (100" in warned
-    assert "single" not in warned
+    printed = capsys.readouterr()
+    assert printed.out.startswith("accuracy minus that of single, 95% interval")
+    assert len([line for line in printed.out.splitlines() if "candidate" in line]) == 2
+    assert "candidate: no better than always predicting the more frequent label (100" in printed.err
+    assert "single" not in printed.err
+
+
+def test_predictions_of_other_seeds_or_reviews_are_refused(here: Path):
+    path, before = PREDICTIONS / "candidate/correct.npz", METRICS.read_bytes()
+    bits = Correct.from_bytes(path.read_bytes())
+    for other in (bits._replace(seeds=bits.seeds + 1), bits._replace(sha256="0" * 64)):
+        replace(path, other.to_bytes())
+        sentence = f"{path.parent}: of other seeds or reviews; run `dvc repro`"
+        assert sentence in refusal("stages.compare")
+        assert METRICS.read_bytes() == before
 
 
 def test_results_of_a_removed_variant_do_no_harm(copy: Path, dvc: Dvc):
@@ -299,31 +313,3 @@ def test_results_of_a_removed_variant_do_no_harm(copy: Path, dvc: Dvc):
     (copy / "params.yaml").write_text(params)
     assert stages_run(dvc("repro")) == ["compare", "plot"]  # the rest is in DVC's run cache
     assert "candidate" in (copy / METRICS).read_text()
-
-
-def other_seeds(bits: Correct) -> Correct:
-    return bits._replace(seeds=bits.seeds + 1)
-
-
-def other_reviews(bits: Correct) -> Correct:
-    return bits._replace(sha256="0" * 64)
-
-
-@pytest.mark.parametrize("change", [other_seeds, other_reviews])
-def test_predictions_of_other_seeds_or_reviews_are_refused(
-    here: Path, change: Callable[[Correct], Correct]
-):
-    path = PREDICTIONS / "candidate/correct.npz"
-    bits = change(Correct.from_bytes(path.read_bytes()))
-    path.unlink()
-    path.write_bytes(bits.to_bytes())
-    before = (here / "metrics/metrics.json").read_bytes()
-    assert f"{path.parent}: of other seeds or reviews; run `dvc repro`" in refusal("stages.compare")
-    assert (here / "metrics/metrics.json").read_bytes() == before
-
-
-def test_it_prints_what_differs(here: Path, capsys: pytest.CaptureFixture[str]):
-    call("stages.compare")
-    printed = capsys.readouterr().out
-    assert printed.startswith("accuracy minus that of single, 95% interval")
-    assert len([line for line in printed.splitlines() if "candidate" in line]) == 2

@@ -11,9 +11,7 @@ import pytest
 
 from stages import evaluate
 from tests.conftest import TRAINED
-from workflow.base.errors import InputError
-from workflow.base.files import features_folder, write_json
-from workflow.base.reviews import Reviews, load_vectors, save_reviews
+from workflow.base.reviews import load_vectors
 from workflow.evaluation.results import read_correct
 from workflow.evaluation.scores import (
     average_scores,
@@ -68,8 +66,8 @@ def test_the_average_has_the_interval_of_wilson_and_its_calibration():
 @pytest.mark.filterwarnings("error")
 def test_scores_are_defined_where_all_labels_are_the_same():
     scores = classification_scores(np.zeros(3, np.uint8), np.zeros(3, np.float32))
-    assert scores["accuracy"] == 1
-    assert scores["precision"] == scores["recall"] == scores["f1"] == 0
+    zero = dict.fromkeys(["precision", "recall", "f1"], 0)
+    assert (zero | {"accuracy": 1}).items() <= scores.items()
     assert math.isnan(scores["roc_auc"])
 
 
@@ -82,22 +80,16 @@ def test_several_seeds_are_summed_up_with_their_deviation():
 
 
 def test_accuracy_is_that_of_the_epoch_whose_weights_were_kept():
-    history = pd.DataFrame(
-        [
-            ("first", 1, "train", 0.5, 0.7, 0),
-            ("first", 1, "validation", 0.4, 0.8, 0),
-            ("first", 2, "train", 0.3, 0.9, 1),
-            ("first", 2, "validation", 0.6, 0.75, 1),
-            ("refit", 1, "train", 0.2, 0.95, 0),
-            ("refit", 2, "train", 0.1, 0.99, 1),
-        ],
-        columns=["fit", "epoch", "split", "loss", "accuracy", "kept"],
-    )
-    assert evaluate.history_scores(history) == {
-        "train_accuracy": 0.9,
-        "validation_accuracy": 0.75,
-        "best_epoch": 1,
-    }
+    rows = [
+        ("first", 1, "train", 0.5, 0.7, 0),
+        ("first", 1, "validation", 0.4, 0.8, 0),
+        ("first", 2, "train", 0.3, 0.9, 1),
+        ("first", 2, "validation", 0.6, 0.75, 1),
+        ("refit", 2, "train", 0.1, 0.99, 1),
+    ]
+    columns = ["fit", "epoch", "split", "loss", "accuracy", "kept"]
+    scores = evaluate.history_scores(pd.DataFrame(rows, columns=columns))
+    assert scores == {"train_accuracy": 0.9, "validation_accuracy": 0.75, "best_epoch": 1}
 
 
 def test_a_refitted_network_never_scores_the_reviews_that_validate(repository: Path):
@@ -130,16 +122,7 @@ def test_the_bits_the_scores_and_the_probabilities_agree(repository: Path):
         assert facts["average"]["accuracy"] == correct.average.mean()
 
 
-def test_the_size_of_a_model_is_that_of_its_files(repository: Path):
-    """50 columns for 4 hidden units and an output, each with a bias."""
-    facts = json.loads((repository / "data/predictions/single/facts.json").read_text())
-    files = [path for path in (repository / "models/single").rglob("*") if path.is_file()]
-    assert facts["bytes"] == sum(path.stat().st_size for path in files)
-    network = keras.models.load_model(repository / "models/single/seed-1.keras")
-    assert facts["weights"] == sum(weight.size for weight in network.get_weights())
-
-
-def test_each_seed_is_scored_with_its_own_network(repository: Path, tmp_path: Path):
+def test_each_seed_is_scored_with_its_own_network_whose_size_is_known(repository: Path):
     vectors = load_vectors(repository / "data/multi_hot", "test")
     matrix = np.zeros((len(vectors), 50), np.float32)
     matrix[np.repeat(np.arange(len(vectors)), np.diff(vectors.offsets)), vectors.values] = 1
@@ -151,19 +134,7 @@ def test_each_seed_is_scored_with_its_own_network(repository: Path, tmp_path: Pa
         np.testing.assert_allclose(predicted, expected, rtol=1e-4)
         loss = ((expected - vectors.labels) ** 2).numpy().mean()  # mean_squared_error
         assert losses[number] == pytest.approx(loss, rel=1e-4)
-
-
-def test_damaged_arrays_are_named(workspace):
-    multi_hot = features_folder("multi_hot")
-    multi_hot.mkdir(parents=True)
-    reviews = Reviews(np.array([1], np.uint8), np.array([0, 1]), np.array([1], np.uint8))
-    save_reviews([reviews], multi_hot, "test")
-    np.save(multi_hot / "test_offsets.npy", np.array([0, 2]))
-    facts = {"source": "keras", "sha256": "", "vocabulary": 1, "columns": 5, "weighted": False}
-    sizes = {"train_reviews": 1, "validation_reviews": 1, "test_reviews": 1}
-    write_json(multi_hot / "facts.json", facts | sizes)
-    with pytest.raises(InputError, match="data/multi_hot: the test arrays are damaged; run"):
-        load_vectors(multi_hot, "test")
-    (multi_hot / "test_labels.npy").write_bytes(b"\x93NUMPY")
-    with pytest.raises(InputError, match=r"data/multi_hot: .*; run `dvc repro` to regenerate it"):
-        load_vectors(multi_hot, "test")
+    facts = json.loads((folder / "facts.json").read_text())
+    assert facts["weights"] == sum(weight.size for weight in model.get_weights())
+    files = [path for path in (repository / "models/single").rglob("*") if path.is_file()]
+    assert facts["bytes"] == sum(path.stat().st_size for path in files)

@@ -1,7 +1,7 @@
 """Whether a difference is called only what it is: each verdict held to its rate of errors."""
 
 import math
-from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,11 +60,7 @@ def most(tries: int) -> float:
     return float(stats.binom.ppf(0.999, tries, LEVEL))
 
 
-def fewest(tries: int) -> float:
-    return float(stats.binom.ppf(0.001, tries, LEVEL))
-
-
-def known(mean: float, seeds: int, seed_part: float, review_part: float) -> Difference:
+def known(mean: float, seeds: int, seed_part: float, review_part: float = 0) -> Difference:
     """A difference with these parts of its variance."""
     d = Difference(mean, 0, seeds, seed_part=seed_part, review_part=review_part, freedom=seeds - 1)
     return significance.with_interval(d)
@@ -73,34 +69,27 @@ def known(mean: float, seeds: int, seed_part: float, review_part: float) -> Diff
 # --- the interval ---------------------------------------------------------------------------------
 
 
-def anova(d: NDArray[np.float64]) -> tuple[float, float]:
-    """The seeds' and the reviews' part in the variance, by the sums of squares of a textbook."""
-    seeds, reviews = d.shape
-    grand = d.mean()
-    rows, columns = d.mean(axis=1, keepdims=True), d.mean(axis=0, keepdims=True)
-    of_seeds = reviews * ((rows - grand) ** 2).sum() / (seeds - 1)
-    of_reviews = seeds * ((columns - grand) ** 2).sum() / (reviews - 1)
-    of_error = ((d - rows - columns + grand) ** 2).sum() / ((seeds - 1) * (reviews - 1))
-    return of_seeds / d.size, max(0.0, of_reviews - of_error) / d.size
-
-
 @given(st.integers(2, 9), st.integers(2, 60), st.floats(0.2, 0.9), st.integers(0, 10**6))
 def test_the_variance_is_that_of_a_two_way_analysis_of_variance(
     seeds: int, reviews: int, level: float, draw: int
 ):
+    """Computed here by the sums of squares of a textbook."""
     random = np.random.default_rng(draw)
     ease, skill = random.normal(0, 0.3, reviews), random.normal(0, 0.1, (2, seeds, 1))
     ours, theirs = (random.random((seeds, reviews)) < level + ease + s for s in skill)
     d = ours.astype(float) - theirs
+    rows, columns = d.mean(axis=1, keepdims=True), d.mean(axis=0, keepdims=True)
+    of_seeds = reviews * ((rows - d.mean()) ** 2).sum() / (seeds - 1)
+    of_reviews = seeds * ((columns - d.mean()) ** 2).sum() / (reviews - 1)
+    of_error = ((d - rows - columns + d.mean()) ** 2).sum() / ((seeds - 1) * (reviews - 1))
     result = difference(ours, theirs)
-    assert result.seeds == seeds
-    assert result.mean == pytest.approx(d.mean())
+    assert (result.seeds, result.mean) == pytest.approx((seeds, d.mean()))
     if not math.isnan(result.p_value):
-        assert (result.seed_part, result.review_part) == pytest.approx(anova(d), abs=1e-12)
+        expected = of_seeds / d.size, max(0.0, of_reviews - of_error) / d.size
+        assert (result.seed_part, result.review_part) == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("seeds", [3, 6])
-@pytest.mark.parametrize("share", [0.01, 0.3, 0.9, 1.0])
+@pytest.mark.parametrize(("seeds", "share"), [(3, 0.01), (3, 0.9), (6, 0.3), (6, 1.0)])
 def test_the_interval_is_that_of_a_sum_of_students_t_and_a_normal_variable(
     seeds: int, share: float
 ):
@@ -138,12 +127,6 @@ def test_a_small_example_is_as_worked_out_by_hand(
     assert (d.freedom, d.own_part, d.p_value) == pytest.approx((2, of_seeds, 1))
 
 
-def test_of_one_review_the_seeds_alone_are_chance():
-    d = difference(np.array([[True], [True], [False]]), np.zeros((3, 1), bool))
-    student = stats.ttest_1samp([1, 1, 0], 0)
-    assert (d.mean, d.wins, d.p_value) == pytest.approx((2 / 3, 2, student.pvalue))
-
-
 @pytest.mark.parametrize("reviews", [1, 5])
 def test_the_same_results_are_no_difference(reviews: int):
     same = np.ones((3, reviews), dtype=bool)
@@ -151,30 +134,22 @@ def test_the_same_results_are_no_difference(reviews: int):
     assert (result.low, result.high, result.p_value) == (0, 0, 1)
     assert result.probabilities(0.002) == {"worse": 0, "same": 1, "better": 0}
     assert result.probabilities(0) == {"worse": 0.5, "same": 0, "better": 0.5}
+    assert verdicts({"a": result}, 0.002) == {"a": "same"}
     assert verdicts({"matters": result}, 0) == {"matters": "~"}
 
 
-@pytest.mark.parametrize("paired", [True, False])
-def test_one_seed_has_no_interval(*, paired: bool):
-    one, other = np.ones((1, 9), dtype=bool), np.zeros((1, 9), dtype=bool)
-    result = difference(one, other, paired=paired)
-    assert result.mean == 1
-    assert math.isnan(result.low)
-    assert math.isnan(result.p_value)
-    assert all(map(math.isnan, result.probabilities(0.002).values()))
-
-
-@pytest.mark.parametrize("ours", [np.eye(3, dtype=bool), np.eye(7, dtype=bool)], ids=len)
-def test_a_variance_of_zero_that_is_none_gives_no_verdict(ours: NDArray[np.bool_]):
-    """Every seed is right in one review, and each in another: that they agree is an accident."""
+@pytest.mark.parametrize("seeds", [3, 7])
+def test_a_variance_of_zero_by_accident_gives_no_verdict(seeds: int):
+    """Every seed is right in one review, and each in another."""
+    ours = np.eye(seeds, dtype=bool)
     result = difference(ours, np.zeros_like(ours))
-    assert result.mean == pytest.approx(1 / len(ours))
+    assert result.mean == pytest.approx(1 / seeds)
     assert math.isnan(result.p_value)
     assert verdicts({"a": result}, 0.002) == {"a": "~"}
 
 
-@pytest.mark.parametrize("seeds", [2, 6])
 @pytest.mark.parametrize("paired", [True, False])
+@pytest.mark.parametrize("seeds", [2, 6])
 def test_a_mean_over_seeds_alone_has_students_or_welchs_interval(seeds: int, *, paired: bool):
     random = np.random.default_rng(5)
     ours, theirs = random.normal(0.3, 0.1, seeds), random.normal(0.2, 0.1, seeds)
@@ -187,24 +162,29 @@ def test_a_mean_over_seeds_alone_has_students_or_welchs_interval(seeds: int, *, 
     assert (result.wins, result.seeds) == (wins, len(theirs))
     assert result.p_value == pytest.approx(expected.pvalue)
     assert (result.low, result.high) == pytest.approx(tuple(expected.confidence_interval()))
+    against_equal_ones = difference_of_means(ours, np.full(2, 0.2), paired=False)
+    assert against_equal_ones.p_value == pytest.approx(stats.ttest_1samp(ours, 0.2).pvalue)
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "paired", "expected"),
+    ("compared", "ours", "theirs", "paired", "expected"),
     [
-        ([1.0], [0.5], True, (0.5, 1, 1)),
-        ([1.0], [0.5, 0.6], False, (0.45, -1, 1)),
-        ([1.0, 1.0, 1.0], [0.0, 0.0, 0.0], False, (1, -1, 3)),
-        ([1.0, 1.2], [0.5, 0.7], True, (0.5, 2, 2)),
-        ([1.0, 1.2], [1.0, 1.2], True, (0, 0, 2)),
+        (difference, [[True, False]], [[False, False]], True, (0.5, 1, 1)),
+        (difference, [[True, False]], [[False, False]] * 2, False, (0.5, -1, 1)),
+        (difference_of_means, [1.0], [0.5], True, (0.5, 1, 1)),
+        (difference_of_means, [1.0], [0.5, 0.6], False, (0.45, -1, 1)),
+        (difference_of_means, [1.0, 1.0, 1.0], [0.1, 0.1, 0.1], False, (0.9, -1, 3)),
+        (difference_of_means, [1.0, 1.2], [0.5, 0.7], True, (0.5, 2, 2)),
+        (difference_of_means, [1.0, 1.2], [1.0, 1.2], True, (0, 0, 2)),
     ],
 )
-def test_one_seed_or_equal_ones_have_no_interval_of_a_mean(
-    ours: list[float], theirs: list[float], expected: tuple[float, ...], *, paired: bool
+def test_one_seed_has_no_interval_nor_have_equal_ones_that_of_a_mean(
+    compared: Any, ours: Any, theirs: Any, expected: tuple[float, ...], *, paired: bool
 ):
-    result = difference_of_means(np.array(ours), np.array(theirs), paired=paired)
+    result = compared(np.array(ours), np.array(theirs), paired=paired)
     assert result[:3] == pytest.approx(expected)
-    assert math.isnan(result.p_value)
+    unknown = result.low, result.high, result.p_value, *result.probabilities(0.002).values()
+    assert all(map(math.isnan, unknown))
 
 
 # --- how often chance is called a difference ------------------------------------------------------
@@ -231,36 +211,31 @@ def test_of_recipes_compared_with_one_base_at_once_some_are_called_different_in_
     called = errors > stats.norm.isf(level / 2)
     called[called] = 2 * significance.tail(errors[called], share[called], seeds - 1) < level
     rate = called.any(axis=1).mean()
-    assert rate <= 0.06
-    assert rate >= (0 if review_part else 0.04)
+    assert (0 if review_part else 0.04) <= rate <= 0.06
 
 
-@pytest.mark.parametrize("paired", [True, False])
-@pytest.mark.parametrize("seed_sd", [0.0, 0.05])
-def test_identical_recipes_are_called_different_in_one_case_of_twenty(
-    seed_sd: float, *, paired: bool
+@pytest.mark.parametrize(
+    ("seed_sd", "others", "seeds", "paired"),
+    [
+        (0.0, False, (6, 6), True),
+        (0.0, False, (6, 6), False),
+        (0.05, False, (6, 6), True),
+        (0.05, False, (6, 6), False),
+        (0.005, True, (6, 6), True),
+        (0.005, True, (3, 6), False),
+    ],
+)
+def test_equally_good_recipes_are_called_different_in_one_case_of_twenty(
+    seed_sd: float, seeds: tuple[int, int], *, others: bool, paired: bool
 ):
+    """In fewer if they are right in other reviews: which of these are there is chance, too."""
     random = np.random.default_rng(1)
     margins = draw_margins(random, PAIRS, REVIEWS)
-    sides = train(random, margins, seed_sd), train(random, margins, seed_sd)
+    own = [other_reviews(random, margins) if others else margins for _ in seeds]
+    sides = [train(random, side, seed_sd, n) for side, n in zip(own, seeds, strict=True)]
     pairs = [difference(*pair, paired=paired) for pair in zip(*sides, strict=True)]
-    assert called(pairs) <= most(PAIRS)
-    assert called(pairs) >= fewest(PAIRS) / (1 if paired else 2)
-
-
-@pytest.mark.parametrize("seeds", [(6, 6), (3, 6)])
-def test_equally_good_recipes_that_differ_review_by_review_are_rarely_called_different(
-    seeds: tuple[int, int],
-):
-    """Here the chance is in which reviews the test set happens to hold."""
-    random = np.random.default_rng(2)
-    margins = draw_margins(random, PAIRS, REVIEWS)
-    sides = [train(random, other_reviews(random, margins), seeds=n) for n in seeds]
-    paired = seeds[0] == seeds[1]
-    pairs = [difference(*pair, paired=paired) for pair in zip(*sides, strict=True)]
-    assert called(pairs) <= most(PAIRS)
-    inside = sum(pair.low <= 0 <= pair.high for pair in pairs)
-    assert inside >= PAIRS - most(PAIRS)
+    fewest = float(stats.binom.ppf(0.001, PAIRS, LEVEL)) / (1 if paired else 2)
+    assert (0 if others else fewest) <= called(pairs) <= most(PAIRS)
 
 
 def test_a_gain_of_one_point_is_found():
@@ -269,56 +244,33 @@ def test_a_gain_of_one_point_is_found():
     pairs = []
     for _ in range(60):
         margins = draw_margins(random, 25_000)
-        pairs.append(
-            difference(train(random, margins + np.float32(0.0465)), train(random, margins))
-        )
+        ours, theirs = train(random, margins + np.float32(0.0465)), train(random, margins)
+        pairs.append(difference(ours, theirs))
     assert np.mean([pair.mean for pair in pairs]) == pytest.approx(0.01, abs=0.0005)
     assert called(pairs) == len(pairs)
     assert {verdicts({0: pair}, 0.002)[0] for pair in pairs} == {"better"}
 
 
-# --- verdicts -------------------------------------------------------------------------------------
-
-SMALLEST = 0.02  # of so few reviews
-
-
-def families(random: np.random.Generator, number: int, variants: int = 5) -> Iterator[list[str]]:
-    """The verdicts on recipes that are as good as the reference, held against that one."""
-    margins = draw_margins(random, number, 1, REVIEWS)
-    spread = np.broadcast_to(margins, (number, variants, REVIEWS))
-    for reference, *others in train(random, spread):
-        yield [*verdicts({i: difference(o, reference) for i, o in enumerate(others)}, 0.0).values()]
-
-
-def test_in_one_family_of_twenty_identical_recipes_some_are_called_different():
-    number = 500
-    wrong = sum(
-        not {"better", "worse", "trivial"}.isdisjoint(words)
-        for words in families(np.random.default_rng(7), number)
-    )
-    assert wrong <= most(number)
-
-
-@pytest.mark.parametrize("min_effect", [0.0, SMALLEST])
-def test_a_word_that_says_how_far_apart_is_seldom_wrong(min_effect: float):
-    """Recipes truly `SMALLEST` apart: seldom the same, and almost never of the wrong sign."""
-    random, number = np.random.default_rng(8), 1000
-    margins = draw_margins(random, number, REVIEWS)
+def test_recipes_that_differ_by_what_matters_are_rarely_called_the_same():
+    """And almost never the wrong one of them better."""
+    random = np.random.default_rng(8)
+    margins = draw_margins(random, PAIRS, REVIEWS)
     sides = [train(random, margins + np.float32(shift)) for shift in (0.1, 0)]
     pairs = [difference(*pair) for pair in zip(*sides, strict=True)]
     truth = float(np.mean([pair.mean for pair in pairs]))
-    assert truth == pytest.approx(SMALLEST, abs=0.003)
-    words = [verdicts({0: pair}, truth if min_effect else 0.0)[0] for pair in pairs]
-    assert words.count("same") <= most(number) / (1 if min_effect else math.inf)
-    assert words.count("worse") <= number * LEVEL / 2
+    words = [verdicts({0: pair}, truth)[0] for pair in pairs]
+    assert words.count("same") <= most(PAIRS)
+    assert words.count("worse") <= PAIRS * LEVEL / 2
     assert "better" in words
 
 
+# --- verdicts -------------------------------------------------------------------------------------
+
+
 def make(mean: float, p: float = math.nan, seeds: int = 6, deviation: float = 0.01) -> Difference:
-    known = not math.isnan(p)
-    low, high = (mean - 2 * deviation, mean + 2 * deviation) if known else (math.nan, math.nan)
-    part = deviation**2 if known else math.nan
-    return Difference(mean, 0, seeds, low, high, p, part, 0.0 if known else part, 5.0)
+    """With this p-value, or unknown."""
+    known = Difference(mean, 0, seeds, p_value=p, seed_part=deviation**2, review_part=0, freedom=5)
+    return Difference(mean, 0, seeds) if math.isnan(p) else known
 
 
 @pytest.mark.parametrize(
@@ -330,30 +282,26 @@ def make(mean: float, p: float = math.nan, seeds: int = 6, deviation: float = 0.
         (make(0.0019, 0.001), "trivial"),
         (make(-0.0019, 0.001), "trivial"),
         (make(0.01, 0.05), "~"),
-        (make(0.0, 0.9), "~"),
         (make(0.0, 0.9, deviation=0.0001), "same"),
         (make(0.0019, 0.2, deviation=0.001), "~"),
         (make(0.01, 0.0, seeds=2), "too few seeds (2 of 3)"),
         (make(0.01, seeds=1), "too few seeds (1 of 3)"),
         (make(0.01), "~"),
-        (Difference(0.0, 0, 6, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0), "same"),
     ],
 )
 def test_verdicts(d: Difference, expected: str):
     assert verdicts({"a": d}, 0.002) == {"a": expected}
 
 
-def test_a_verdict_is_one_among_as_many_as_there_are():
-    """What would be shown alone is not shown beside another that is no clearer."""
-    d = make(0.01, 0.03)
-    assert verdicts({"a": d}, 0.002)["a"] == "better"
-    assert verdicts({"a": d, "b": make(0.0, 0.9)}, 0.002)["a"] == "~"
-    assert verdicts({"a": d, "b": make(0.0)}, 0.002)["a"] == "~"  # one unknown counts, too
+def test_a_verdict_is_one_among_as_many_as_there_are_and_as_were_tried():
+    """What would be shown alone is not shown beside another that is no clearer, or unknown."""
+    d, same = make(0.01, 0.03), make(0.0, 0.9, deviation=0.0006)
+    assert verdicts({"a": d, "b": same}, 0.002, tried=1) == {"a": "~", "b": "same"}
+    assert verdicts({"a": d, "b": make(0.0)}, 0.002)["a"] == "~"
+    assert verdicts({"a": d}, 0.002, tried=2) == {"a": "~"}
+    assert verdicts({"b": same}, 0.002, tried=9) == {"b": "~"}
+    assert verdicts({"a": make(0.0, 0.9, deviation=1e-9)}, 0.0) == {"a": "~"}  # all matters
     assert verdicts({}, 0.002) == {}
-
-
-def test_nothing_is_the_same_where_every_difference_matters():
-    assert verdicts({"a": make(0.0, 0.9, deviation=1e-9)}, 0.0) == {"a": "~"}
 
 
 def test_holm_adjusts_as_in_the_paper():
@@ -368,7 +316,7 @@ def test_holm_adjusts_as_in_the_paper():
 def test_the_same_is_where_the_whole_interval_is_within_the_smallest(
     mean: float, deviation: float, freedom: int
 ):
-    d = known(mean, freedom + 1, deviation**2, 0.0)
+    d = known(mean, freedom + 1, deviation**2)
     farther_end = max(abs(d.low), abs(d.high))
     assert p_value_of_equivalence(d, farther_end) == pytest.approx(LEVEL)
     assert p_value_of_equivalence(d, 0) == 1
@@ -380,7 +328,7 @@ def test_the_same_is_where_the_whole_interval_is_within_the_smallest(
 @pytest.mark.parametrize("comparisons", [1, 5])
 def test_of_seeds_alone_students_t_tells_what_is_found_four_times_in_five(comparisons: int):
     """The median of standard errors of 1, 2 and 3; those without one do not count."""
-    differences = [known(0.0, 6, variance, 0.0) for variance in (1, 4, 9)]
+    differences = [known(0.0, 6, variance) for variance in (1, 4, 9)]
     differences += [Difference(0.0, 0, 1), difference(np.eye(3) > 0, np.eye(3) > 0)]
     found = significance.detectable(differences, comparisons) / 2
     critical = stats.t.isf(LEVEL / comparisons / 2, 5)
@@ -388,8 +336,7 @@ def test_of_seeds_alone_students_t_tells_what_is_found_four_times_in_five(compar
     assert math.isnan(significance.detectable([Difference(0.0, 0, 1)], 1))
 
 
-@pytest.mark.parametrize("seeds", [3, 6])
-@pytest.mark.parametrize("share", [0.1, 0.5])
+@pytest.mark.parametrize(("seeds", "share"), [(3, 0.5), (6, 0.1)])
 def test_a_detectable_difference_is_found_four_times_in_five(seeds: int, share: float):
     comparisons = 5
     target = significance.detectable([known(0.0, seeds, share, 1 - share)], comparisons)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages import vectorize
 from tests.conftest import call, edit_params, refusal
+from tests.test_ngrams import make
 from workflow.base.errors import InputError
 from workflow.base.files import FeatureFacts, features_folder, read_json
 from workflow.base.reviews import Reviews, load_reviews, load_vectors, save_reviews
@@ -20,13 +21,6 @@ from workflow.features.multi_hot import REVIEWS_AT_ONCE, MultiHotEncoder, keras_
 from workflow.features.params import MultiHotParams
 
 ranked_reviews = st.lists(st.lists(st.integers(1, 300), max_size=30), min_size=1, max_size=20)
-untimed = settings(deadline=None)  # the speed of the machine is not tested
-
-
-def make(reviews: list[list[int]]) -> Reviews:
-    offsets = np.cumsum([0, *map(len, reviews)])
-    values = np.array([rank for review in reviews for rank in review], dtype=np.uint32)
-    return Reviews(values, offsets, np.zeros(len(reviews), dtype=np.uint8))
 
 
 def rows(reviews: Reviews) -> list[list[int]]:
@@ -36,14 +30,10 @@ def rows(reviews: Reviews) -> list[list[int]]:
 # --- multi-hot vectors ----------------------------------------------------------------------------
 
 
-def test_a_review_begins_with_1_and_a_rare_word_becomes_2():
+def test_a_multi_hot_vector_has_each_index_of_keras_once_in_ascending_order():
+    """A review begins with 1, a rare word becomes 2, and the word of rank 1 is 4."""
     indices = keras_indices(make([[1, 7, 6, 1], [], [900]]), num_words=10)
     assert rows(indices) == [[1, 4, 2, 9, 4], [1], [1, 2]]
-    assert indices.values.dtype == np.int64
-    assert indices.labels.tolist() == [0, 0, 0]
-
-
-def test_a_multi_hot_vector_has_each_index_once_in_ascending_order():
     vectors = multi_hot(make([[6, 1, 7, 900, 1], [], [2]]), num_words=10)
     assert rows(vectors) == [[1, 2, 4, 9], [1], [1, 5]]
     assert vectors.weights is None
@@ -54,15 +44,13 @@ def keras_encoding(review: list[int], num_words: int) -> list[int]:
     return [w if w < num_words else 2 for w in [1, *(rank + 3 for rank in review)]]
 
 
-@untimed
 @given(ranked_reviews, st.integers(5, 310))
 def test_multi_hot_vectors_are_the_sets_of_the_indices_of_keras(
     reviews: list[list[int]], num_words: int
 ):
     expected = [keras_encoding(review, num_words) for review in reviews]
     assert rows(keras_indices(make(reviews), num_words)) == expected
-    vectors = multi_hot(make(reviews), num_words)
-    assert rows(vectors) == [sorted(set(review)) for review in expected]
+    assert rows(multi_hot(make(reviews), num_words)) == [sorted(set(row)) for row in expected]
 
 
 @pytest.mark.parametrize(("num_words", "dtype"), [(256, "uint8"), (257, "uint16"), (70_000, "u4")])
@@ -100,19 +88,26 @@ def test_vectorizing_makes_no_dense_array():
 # --- the stage ------------------------------------------------------------------------------------
 
 
-def test_the_stage_writes_the_vectors_of_all_reviews_and_says_how_many(workspace, capsys):
+@pytest.mark.parametrize(("num_words", "columns"), [(50, 50), (64, 64), (10_000, 64)])
+def test_the_stage_writes_the_vectors_of_all_reviews_and_says_how_many(
+    workspace, capsys, num_words: int, columns: int
+):
+    """Which have no more columns than 60 words and 4 reserved indices."""
     call("stages.download")
+    edit_params(workspace, features__multi_hot__num_words=num_words)
     capsys.readouterr()
     call("stages.vectorize", "multi_hot")
-    assert capsys.readouterr().out == (
-        "multi_hot: 50 columns; 36 reviews to train on, 24 to validate, 40 to test\n"
-    )
+    printed = capsys.readouterr()
+    sizes = "36 reviews to train on, 24 to validate, 40 to test"
+    assert printed.out == f"multi_hot: {columns} columns; {sizes}\n"
+    reported = "num_words: 10,000 is more than the 60 words and 4 reserved indices"
+    assert (reported in printed.err) == (num_words > columns)
     folder = features_folder("multi_hot")
-    for split in ("training", "test"):
-        assert rows(load_vectors(folder, split)) == rows(multi_hot(load_reviews(split), 50))
     facts = read_json(folder / "facts.json", FeatureFacts)
     assert (facts.train_reviews, facts.validation_reviews, facts.test_reviews) == (36, 24, 40)
-    assert facts.columns == 50
+    assert facts.columns == load_encoder(folder / "encoder").columns == columns
+    for split in ("training", "test"):
+        assert rows(load_vectors(folder, split)) == rows(multi_hot(load_reviews(split), columns))
 
 
 @pytest.mark.parametrize(("name", "weighted"), [("multi_hot", False), ("ngrams", True)])
@@ -120,71 +115,41 @@ def test_the_stored_encoder_makes_the_same_vectors(workspace, name: str, *, weig
     call("stages.download")
     call("stages.vectorize", name)
     folder = features_folder(name)
-    facts = read_json(folder / "facts.json", FeatureFacts)
-    encoder = load_encoder(folder / "encoder")
-    assert encoder.columns == facts.columns
+    assert read_json(folder / "facts.json", FeatureFacts).weighted == weighted
     stored = load_vectors(folder, "test")
-    (encoded,) = encoder.encode(load_reviews("test"))
+    (encoded,) = load_encoder(folder / "encoder").encode(load_reviews("test"))
     assert rows(encoded) == rows(stored)
-    assert facts.weighted == weighted
-    if weighted:
-        assert encoded.weights is not None
-        assert stored.weights is not None
-        assert encoded.weights.tolist() == stored.weights.tolist()
+    np.testing.assert_array_equal(encoded.weights, stored.weights)
 
 
-@pytest.mark.parametrize(("reviews", "size"), [(25_000, 10_000), (5, 2), (2, 1)])
-def test_two_in_five_validate(reviews: int, size: int):
-    assert vectorize.validation_size(reviews, 0.4) == size
+def test_two_in_five_validate_and_a_split_without_reviews_is_refused():
+    sizes = [vectorize.validation_size(reviews, 0.4) for reviews in (25_000, 5, 2)]
+    assert sizes == [10_000, 2, 1]
+    for reviews, share in ((3, 0.99), (2, 0.1)):
+        sentence = rf"data\.validation: {share} of {reviews} .* at least 1"
+        with pytest.raises(InputError, match=sentence):
+            vectorize.validation_size(reviews, share)
 
 
-@pytest.mark.parametrize(("reviews", "share"), [(3, 0.99), (2, 0.1)])
-def test_a_split_without_reviews_is_refused(reviews: int, share: float):
-    with pytest.raises(InputError, match=rf"data\.validation: {share} of {reviews} .* at least 1"):
-        vectorize.validation_size(reviews, share)
-
-
-@pytest.mark.parametrize(("num_words", "columns"), [(63, 63), (64, 64), (10_000, 64)])
-def test_there_are_no_more_columns_than_words_and_reserved_indices(
-    workspace, capsys, num_words: int, columns: int
-):
-    call("stages.download")
-    edit_params(workspace, features__multi_hot__num_words=num_words)
-    capsys.readouterr()
-    call("stages.vectorize", "multi_hot")
-    folder = features_folder("multi_hot")
-    facts = read_json(folder / "facts.json", FeatureFacts)
-    assert facts.columns == load_encoder(folder / "encoder").columns == columns
-    assert load_vectors(folder, "test").values.max() == columns - 1
-    reported = "num_words: 10,000 is more than the 60 words and 4 reserved indices"
-    assert (reported in capsys.readouterr().err) == (num_words > columns)
-
-
-def test_parameters_that_allow_no_vectors_leave_no_folder(workspace):
+def test_what_allows_no_vectors_is_refused_and_leaves_no_folder(workspace):
     call("stages.download")
     edit_params(workspace, features__ngrams__min_reviews=61)
     assert refusal("stages.vectorize", "ngrams") == (
         "error: params.yaml: features.ngrams.min_reviews: 61: no n-gram occurs in so many of the "
         "60 training reviews"
     )
+    for arguments in ([], ["bag"]):
+        sentence = refusal("stages.vectorize", *arguments)
+        assert "is not a feature set; expected one of multi_hot, ngrams" in sentence
     assert not (workspace / "data/ngrams").exists()
 
 
-@pytest.mark.parametrize("arguments", [[], ["bag"]], ids=len)
-def test_an_unknown_feature_set_is_refused(workspace, arguments: list[str]):
-    sentence = refusal("stages.vectorize", *arguments)
-    assert "is not a feature set; expected one of multi_hot, ngrams" in sentence
-
-
-@untimed
 @given(ranked_reviews, st.integers(1, 21))
 def test_blocks_give_the_same_files_as_the_whole(reviews: list[list[int]], size: int):
     whole = make(reviews)
     with tempfile.TemporaryDirectory() as folder:
-        save_reviews([whole], Path(folder), "whole")
         save_reviews(whole.blocks(size), Path(folder), "blocks")
-        for array in ("values", "offsets", "labels"):
-            np.save(Path(folder) / "numpy.npy", getattr(whole, array))
+        for name in ("values", "offsets", "labels"):
+            np.save(Path(folder) / "numpy.npy", getattr(whole, name))
             expected = (Path(folder) / "numpy.npy").read_bytes()
-            assert (Path(folder) / f"whole_{array}.npy").read_bytes() == expected
-            assert (Path(folder) / f"blocks_{array}.npy").read_bytes() == expected
+            assert (Path(folder) / f"blocks_{name}.npy").read_bytes() == expected

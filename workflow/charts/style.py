@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from workflow.base.files import FIGURES
+from workflow.base.files import FIGURES, DataFacts, data_line
 
 mpl.rcdefaults()  # whatever the user's matplotlibrc says
 mpl.rcParams |= {
@@ -33,24 +33,17 @@ def percent(value: float, _position: float) -> str:
     return f"{100 * value:g}%"
 
 
-def rows(panels: int, names: Sequence[str], height: float) -> tuple[Figure, list[Axes]]:
+def rows(panels: int, names: Sequence[str], height: float) -> Figure:
     """Panels side by side, with a row of this height in inches for each name, the first on top."""
     number = max(len(names), 1)
-    figure, axes = plt.subplots(
-        1,
-        panels,
-        figsize=(9, height * number + 1.7),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
+    size = (9, height * number + 1.7)
+    figure, axes = plt.subplots(1, panels, figsize=size, sharey=True, layout="constrained")
     short = [name if len(name) <= 32 else f"{name[:31]}…" for name in names]
-    axes[0, 0].set_yticks(range(len(names)), short)
-    axes[0, 0].set_ylim(number - 0.5, -0.5)
-    for axis in axes.flat:
+    plt.setp(axes, yticks=range(len(names)), yticklabels=short, ylim=(number - 0.5, -0.5))
+    for axis in figure.axes:
         axis.grid()
         axis.tick_params(axis="y", length=0)
-    return figure, list(axes.flat)
+    return figure
 
 
 def beside(axis: Axes, row: float, text: str, colour: str = "black") -> None:
@@ -59,11 +52,15 @@ def beside(axis: Axes, row: float, text: str, colour: str = "black") -> None:
     axis.text(1.02, row, text, transform=place, va="center", fontsize=9, color=colour)
 
 
-def save(figure: Figure, name: str, title: str, *notes: str) -> Path:
-    """Write plots/figures/NAME.png: the finding as the title, notes in small print below."""
+def save(facts: DataFacts, name: str, title: str, *notes: str) -> Path:
+    """Write plots/figures/NAME.png: the finding as the title; below, notes and the data.
+
+    The current figure is written and closed.
+    """
+    figure = plt.gcf()
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     small = {"x": 0.01, "ha": "left", "fontsize": 8, "color": "dimgray"}
-    figure.supxlabel("\n".join(notes), parse_math=False, **small)
+    figure.supxlabel("\n".join([*notes, data_line(facts)]), parse_math=False, **small)
     FIGURES.mkdir(parents=True, exist_ok=True)
     path = FIGURES / f"{name}.png"
     figure.savefig(path, dpi=100, metadata={"Software": None})

@@ -10,21 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from workflow.base import files
 from workflow.base.errors import reading
-from workflow.base.files import (
-    DIFFERENCES,
-    HELD_OUT,
-    HELD_OUT_REVIEWS,
-    HISTORY,
-    METRICS,
-    RERUN_HINT,
-    DataFacts,
-    read_csv,
-    read_json,
-)
+from workflow.base.files import HELD_OUT, RERUN_HINT, DataFacts, read_csv
 from workflow.base.reviews import Reviews
 
-SIGNS = ("positives", "negatives")
+# Of test reviews, in scores.csv.
+COUNTS = ("true_positives", "true_negatives", "false_positives", "false_negatives")
 DESCRIPTION = ("label", "words", "unknown")  # columns
 
 
@@ -50,14 +42,12 @@ class Correct(NamedTuple):
         The bits of a review's seeds are packed together: mostly all seeds are right or none is,
         so that this compresses to a third of what packing along the reviews gives.
         """
-        arrays: dict[str, NDArray[Any]] = {"sha256": np.array(self.sha256), "seeds": self.seeds}
-        for split, bits in self.by_split.items():
-            arrays[f"{split}_reviews"] = np.array(bits.shape[1])
-        for split, bits in self.by_split.items():
-            arrays[split] = np.packbits(bits, axis=0)
+        arrays: dict[str, Any] = {"sha256": np.array(self.sha256), "seeds": self.seeds}
+        arrays |= {f"{k}_reviews": np.array(bits.shape[1]) for k, bits in self.by_split.items()}
+        arrays |= {split: np.packbits(bits, axis=0) for split, bits in self.by_split.items()}
         arrays["average"] = np.packbits(self.average)
         file = io.BytesIO()
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type] # no name is allow_pickle
+        np.savez_compressed(file, **arrays)
         return file.getvalue()
 
     @classmethod
@@ -72,11 +62,9 @@ class Correct(NamedTuple):
                 packed, reviews = arrays[split], int(arrays[f"{split}_reviews"])
                 if packed.dtype != np.uint8 or packed.shape != (-(-len(seeds) // 8), reviews):
                     raise ValueError(f"the {split} bits are damaged")
-                bits = np.unpackbits(packed, axis=0, count=len(seeds))
-                by_split[split] = bits.astype(bool)
+                by_split[split] = np.unpackbits(packed, axis=0, count=len(seeds)).astype(bool)
             average = np.empty(0, bool)
             if "average" in arrays:
-                reviews = by_split["test"].shape[1]
                 average = np.unpackbits(arrays["average"], count=reviews).astype(bool)
             return cls(str(arrays["sha256"]), seeds, by_split, average)
 
@@ -95,13 +83,10 @@ def read_scores(
     Raises:
         InputError: the file is missing or damaged, or its rows are others.
     """
-    scores = read_csv(
-        path,
-        {"variant": str, "seed": "int64", "best_epoch": "int64"}
-        | dict.fromkeys(["train_accuracy", "validation_accuracy"], "float64")
-        | dict.fromkeys(["test_accuracy", "test_loss"], "float64")
-        | {f"test_{kind}_{s}": "int64" for kind in ("true", "false") for s in SIGNS},
-    )
+    columns: dict[str, Any] = {"variant": str, "seed": "int64", "best_epoch": "int64"}
+    columns |= dict.fromkeys([f"{part}_accuracy" for part in ("train", *HELD_OUT)], "float64")
+    columns |= {"test_loss": "float64"} | dict.fromkeys([f"test_{n}" for n in COUNTS], "int64")
+    scores = read_csv(path, columns)
     with reading(path, RERUN_HINT):
         expected = product(variants or scores["variant"].unique(), seeds or scores["seed"].unique())
         if [*zip(scores["variant"], scores["seed"], strict=True)] != [*expected]:
@@ -109,9 +94,9 @@ def read_scores(
     return scores
 
 
-def describe(reviews: Reviews, known: NDArray[np.bool_]) -> pd.DataFrame:
+def describe(reviews: Reviews, known: NDArray[np.unsignedinteger[Any]]) -> pd.DataFrame:
     """A row per review: its label, its number of words, and how many of them are not `known`."""
-    unknown = np.concatenate([[0], np.cumsum(~known[reviews.values])])
+    unknown = np.concatenate([[0], np.cumsum(~np.isin(reviews.values, known))])
     return pd.DataFrame(
         {
             "label": reviews.labels,
@@ -121,17 +106,17 @@ def describe(reviews: Reviews, known: NDArray[np.bool_]) -> pd.DataFrame:
     )
 
 
-def write_descriptions(tables: dict[str, pd.DataFrame], path: Path = HELD_OUT_REVIEWS) -> None:
+def write_descriptions(
+    tables: dict[str, pd.DataFrame], path: Path = files.HELD_OUT_REVIEWS
+) -> None:
     """Write what `describe` returns, by split; the same tables give the same bytes."""
-    arrays = {
-        f"{split}_{name}": tables[split][name].to_numpy()
-        for split in tables
-        for name in tables[split]
+    arrays: dict[str, Any] = {
+        f"{split}_{name}": column for split in tables for name, column in tables[split].items()
     }
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type] # no name is allow_pickle
+    np.savez_compressed(path, **arrays)
 
 
-def read_descriptions(path: Path = HELD_OUT_REVIEWS) -> dict[str, pd.DataFrame]:
+def read_descriptions(path: Path = files.HELD_OUT_REVIEWS) -> dict[str, pd.DataFrame]:
     """What `write_descriptions` wrote; InputError if it is missing or damaged."""
     with reading(path, RERUN_HINT), np.load(path, allow_pickle=False) as arrays:
         return {
@@ -140,14 +125,14 @@ def read_descriptions(path: Path = HELD_OUT_REVIEWS) -> dict[str, pd.DataFrame]:
         }
 
 
-def read_facts(path: Path = METRICS) -> DataFacts:
+def read_facts(path: Path = files.METRICS) -> DataFacts:
     """The block data of metrics.json; InputError if it is missing or damaged."""
-    metrics = read_json(path, dict[str, Any])
+    metrics = files.read_json(path, dict[str, Any])
     with reading(path, RERUN_HINT):
         return DataFacts.model_validate(metrics["data"])
 
 
-def read_differences(path: Path = DIFFERENCES) -> pd.DataFrame:
+def read_differences(path: Path = files.DIFFERENCES) -> pd.DataFrame:
     """The table of compare; InputError if it is missing or damaged. One seed has no interval."""
     columns: dict[str, Any] = {"variant": str, "split": str, "verdict": str, "seeds": "int64"}
     numbers = dict.fromkeys(["mean", "low", "high"], "float64")
@@ -158,14 +143,12 @@ def read_differences(path: Path = DIFFERENCES) -> pd.DataFrame:
     return table
 
 
-def read_history(variant: str, seeds: Iterable[int], folder: Path = HISTORY) -> pd.DataFrame:
+def read_history(variant: str, seeds: Iterable[int], folder: Path = files.HISTORY) -> pd.DataFrame:
     """The learning curves of exactly these seeds; InputError if missing or damaged."""
     path = folder / f"{variant}.csv"
-    history = read_csv(
-        path,
-        {"variant": str, "seed": "int64", "fit": str, "epoch": "int64", "split": str}
-        | {"loss": "float64", "accuracy": "float64", "kept": "int64"},
-    )
+    columns: dict[str, Any] = dict.fromkeys(["variant", "fit", "split"], str)
+    columns |= dict.fromkeys(["seed", "epoch", "kept"], "int64")
+    history = read_csv(path, columns | dict.fromkeys(["loss", "accuracy"], "float64"))
     with reading(path, RERUN_HINT):
         curves = history.groupby(["fit", "seed", "split"])
         first = set(product(["first"], seeds, ["train", "validation"]))

@@ -10,10 +10,10 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from workflow.base.labels import is_positive
+from workflow.evaluation.results import COUNTS
 from workflow.evaluation.significance import LEVEL
 
 BINS = 10  # of the reliability diagram, equally wide
-COUNTS = ("true_positives", "true_negatives", "false_positives", "false_negatives")
 RARE = 0.3  # a smaller share of the test reviews makes accuracy alone misleading
 
 
@@ -48,9 +48,8 @@ def calibration(labels: NDArray[Any], probabilities: NDArray[Any]) -> pd.DataFra
     observed, predicted = calibration_curve(labels, probabilities, n_bins=BINS)
     bins = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], probabilities)  # the same ones
     number, reviews = np.unique(bins, return_counts=True)
-    return pd.DataFrame(
-        {"bin": number, "predicted": predicted, "observed": observed, "reviews": reviews}
-    )
+    columns = {"bin": number, "predicted": predicted, "observed": observed, "reviews": reviews}
+    return pd.DataFrame(columns)
 
 
 def calibration_error(labels: NDArray[Any], probabilities: NDArray[Any]) -> float:

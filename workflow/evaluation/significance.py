@@ -41,11 +41,11 @@ class Difference(NamedTuple):
         """The share of the seeds in the variance."""
         return self.seed_part / (self.seed_part + self.review_part)
 
-    def probability_above(self, limit: float) -> float:
-        """That the true difference is above a limit; NaN if unknown."""
+    def probability_above(self, distance: float) -> float:
+        """That chance alone makes a difference larger than `distance`; NaN if unknown."""
         if self.deviation == 0:
-            return float(np.heaviside(self.mean - limit, 0.5))
-        return float(tail((limit - self.mean) / self.deviation, self.seed_share, self.freedom))
+            return float(np.heaviside(-distance, 0.5))
+        return float(tail(distance / self.deviation, self.seed_share, self.freedom))
 
     def probabilities(self, min_effect: float) -> dict[str, float]:
         """That the true difference is below -min_effect, between, and above min_effect.
@@ -53,7 +53,8 @@ class Difference(NamedTuple):
         With flat priors the reference distribution around the mean is the posterior: Benavoli et
         al., "Time for a change", Journal of Machine Learning Research 18 (2017).
         """
-        better, not_worse = (self.probability_above(limit) for limit in (min_effect, -min_effect))
+        better = self.probability_above(min_effect - self.mean)
+        not_worse = self.probability_above(-min_effect - self.mean)
         return {"worse": 1 - not_worse, "same": abs(not_worse - better), "better": better}
 
 
@@ -64,17 +65,14 @@ WEIGHTS = np.exp(-(NODES**2) / 2) / np.exp(-(NODES**2) / 2).sum()
 def tail(errors: Any, seed_share: Any, freedom: float) -> Any:
     """How often chance alone makes a difference of more standard errors: p-value / 2.
 
-    The reference distribution is that of Behrens and Fisher: Student's t for the seeds, which are
-    few, plus a normal variable for the reviews, which are thousands, each weighted by the root of
-    its share in the variance (Kim and Cohen, Journal of Educational and Behavioral Statistics 23,
-    1998). Chance exceeds it at most as often as it says. In the tail that one of 30 comparisons
-    reaches, chance exceeds Satterthwaite's t up to 2.5 times as often with six seeds, 11 times with
-    three, and Cochran's weighted critical value 1.9 times with three.
+    The distribution of Behrens and Fisher: Student's t for the few seeds plus a normal variable for
+    the thousands of reviews, each weighted by the root of its share in the variance (Kim and Cohen,
+    Journal of Educational and Behavioral Statistics 23, 1998). In the tail that one of 30
+    comparisons reaches, chance exceeds Satterthwaite's t up to 2.5 times as often as it says with
+    six seeds, 11 times with three, and Cochran's weighted critical value 1.9 times with three.
 
-    Args:
-        errors: a number or an array.
-        seed_share: the share of the seeds in the variance, 0 to 1, of the same shape.
-        freedom: the degrees of freedom of the seeds.
+    `errors` and `seed_share`, the share of the seeds in the variance, are numbers or arrays of one
+    shape; `freedom` is the degrees of freedom of the seeds.
     """
     share = np.maximum(seed_share, 0.001)[..., None]  # so that the integrand is smooth
     distance = np.asarray(errors)[..., None] - np.sqrt(1 - share) * NODES
@@ -92,48 +90,36 @@ def critical_value(level: float, seed_share: float, freedom: float) -> float:
     return float(optimize.newton(excess, -target, x1=of_seeds_alone, tol=1e-9))
 
 
-def difference(
-    ours: NDArray[np.bool_], theirs: NDArray[np.bool_], *, paired: bool = True
-) -> Difference:
-    """Compare two recipes by what they got right, (seeds, reviews) each, on the same reviews.
+def difference(ours: NDArray[Any], theirs: NDArray[Any], *, paired: bool = True) -> Difference:
+    """Compare two recipes by what they got right, (seeds, reviews) bool each, on the same reviews.
 
-    Two things are random: the seeds and the reviews. With d[s, r] the difference of the two in
-    seed s and review r (-1, 0 or 1), the model is that of two crossed random effects,
+    With the model of docs/method.md, of seed effects, review effects and errors, the variance of
+    the mean over S seeds and R reviews is
 
-        d[s, r] = mean + seed[s] + review[r] + error[s, r],
+        V = var(seed means) / S + max(0, var(review means) / R - var(error) / (S R)),
 
-    and the variance of the mean over S seeds and R reviews is estimated from the variances of the
-    means over each of the two, without counting the error twice:
-
-        V = var(seed means) / S + max(0, var(review means) / R - var(error) / (S R)).
-
-    This is the analysis of variance that compares diagnostic tests over readers and cases, with
-    seeds for readers: Hillis, Obuchowski and Berbaum, Academic Radiology 18 (2011). mean / sqrt(V)
-    is distributed as in `tail`. (A bootstrap of six seeds loses a sixth of their variance and
-    ignores their heavy tails: its intervals are too narrow.)
+    which does not count the error twice. This is the analysis of variance that compares diagnostic
+    tests over readers and cases, with seeds for readers: Hillis, Obuchowski and Berbaum, Academic
+    Radiology 18 (2011). mean / sqrt(V) is distributed as in `tail`.
 
     With `paired=False` the seeds of the two sides, of which there may be other numbers, have
     nothing in common: each side has seed effects and errors of its own, on the same reviews.
 
-    Assumed: seed effects near normal (they are means over thousands of reviews), reviews drawn
-    independently. The uncertainty is unknown with fewer than two seeds on a side, and where the
-    estimate of the variance is zero although the reviews or seeds differ.
+    The uncertainty is unknown with fewer than two seeds on a side, and where the estimate of the
+    variance is zero although the reviews or seeds differ.
     """
-    sides: list[NDArray[Any]]
     if paired:
-        sides = [np.subtract(ours, theirs, dtype=np.int8)]
-        of_seeds, of_reviews = sides[0].mean(axis=1), sides[0].mean(axis=0)
-        mean, wins, seeds = float(of_seeds.mean()), int((of_seeds > 0).sum()), len(of_seeds)
+        sides = [np.subtract(ours, theirs, dtype=float)]
+        by_seed, by_review = sides[0].mean(axis=1), sides[0].mean(axis=0)
+        mean, wins = by_seed.mean(), int((by_seed > 0).sum())
     else:
-        sides = [ours, theirs]
-        of_reviews = ours.mean(axis=0) - theirs.mean(axis=0)
-        mean, wins, seeds = float(of_reviews.mean()), -1, min(map(len, sides))
-    unknown = Difference(mean, wins, seeds)
-    if seeds < 2:
+        sides, by_review = [ours, theirs], ours.mean(axis=0) - theirs.mean(axis=0)
+        mean, wins = by_review.mean(), -1
+    unknown = Difference(float(mean), wins, min(map(len, sides)))
+    if unknown.seeds < 2:
         return unknown
     seed_parts, error_parts = zip(*map(seed_and_error, sides), strict=True)
-    reviews = len(of_reviews)
-    raw_review_part = float(of_reviews.var(ddof=1)) / reviews if reviews > 1 else 0.0
+    raw_review_part = variance_of_mean(by_review) if len(by_review) > 1 else 0.0
     review_part = raw_review_part - sum(error_parts)
     if review_part < ROUNDING * raw_review_part:
         review_part = 0.0
@@ -141,13 +127,15 @@ def difference(
         seed_part=sum(seed_parts),
         review_part=review_part,
         freedom=welch(seed_parts, [len(side) for side in sides]),
-        own_part=float(ours.mean(axis=1).var(ddof=1)) / len(ours),
+        own_part=variance_of_mean(ours.mean(axis=1)),
     )
-    if d.deviation > 0:
-        return with_interval(d)
-    if any(error_parts) or raw_review_part:
+    if d.deviation == 0 and (any(error_parts) or raw_review_part):
         return unknown
-    return d._replace(low=mean, high=mean, p_value=float(mean == 0))  # all seeds and reviews agree
+    return with_interval(d)
+
+
+def variance_of_mean(values: NDArray[Any]) -> float:
+    return float(values.var(ddof=1)) / len(values)
 
 
 def welch(variances: Sequence[float], numbers: Sequence[int]) -> float:
@@ -162,15 +150,17 @@ def seed_and_error(d: NDArray[Any]) -> tuple[float, float]:
     seed_part = float(d.sum(axis=1).var(ddof=1)) / (seeds * reviews**2)  # of integers: no rounding
     if reviews == 1:
         return seed_part, 0.0
-    review_part = float(d.mean(axis=0).var(ddof=1)) / reviews
+    review_part = variance_of_mean(d.mean(axis=0))
     explained = seed_part * (seeds - 1) + review_part * (reviews - 1)
     return seed_part, max(0.0, float(d.var()) - explained) / ((seeds - 1) * (reviews - 1))
 
 
 def with_interval(d: Difference) -> Difference:
-    """`d` with its interval and p-value, from the two parts of its variance, not both 0."""
-    half = critical_value(LEVEL, d.seed_share, d.freedom) * d.deviation
-    p_value = 2 * float(tail(abs(d.mean) / d.deviation, d.seed_share, d.freedom))
+    """`d` with its interval and p-value, from the two parts of its variance."""
+    half = 0.0  # all seeds and reviews agree
+    if d.deviation > 0:
+        half = critical_value(LEVEL, d.seed_share, d.freedom) * d.deviation
+    p_value = 2 * d.probability_above(abs(d.mean))
     return d._replace(low=d.mean - half, high=d.mean + half, p_value=p_value)
 
 
@@ -179,17 +169,11 @@ def difference_of_means(
 ) -> Difference:
     """Compare (seeds,) values in which reviews play no part: Student's t, paired by seed.
 
-    With `paired=False` the seeds have nothing in common: Welch's t.
+    With `paired=False` the seeds have nothing in common: Welch's t. Equal values tell nothing.
     """
+    d = difference(ours[:, None], theirs[:, None], paired=paired)
     sides = [ours - theirs] if paired else [ours, theirs]
-    mean, seeds = float(ours.mean() - theirs.mean()), min(map(len, sides))
-    wins = int((sides[0] > 0).sum()) if paired else -1
-    unknown = Difference(mean, wins, seeds)
-    if seeds < 2 or all(np.ptp(side) == 0 for side in sides):
-        return unknown
-    parts = [float(side.var(ddof=1)) / len(side) for side in sides]
-    freedom = welch(parts, [len(side) for side in sides])
-    return with_interval(unknown._replace(seed_part=sum(parts), review_part=0.0, freedom=freedom))
+    return Difference(*d[:3]) if all(np.ptp(side) == 0 for side in sides) else d
 
 
 def holm(p_values: list[float]) -> list[float]:
@@ -206,17 +190,12 @@ def holm(p_values: list[float]) -> list[float]:
 
 
 def p_value_of_equivalence(d: Difference, min_effect: float) -> float:
-    """Of a difference of `min_effect` or more, either way.
+    """Of a difference of `min_effect` or more, either way; 1 if unknown.
 
     It is below LEVEL exactly where the whole interval lies within ± `min_effect`: two one-sided
     tests (Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987) at LEVEL / 2.
     """
-    if math.isnan(d.p_value):
-        return math.nan
-    gap = min_effect - abs(d.mean)
-    if d.deviation == 0:
-        return 0.0 if gap > 0 else 1.0
-    return min(1.0, 2 * float(tail(gap / d.deviation, d.seed_share, d.freedom)))
+    return min(1.0, 2 * d.probability_above(min_effect - abs(d.mean)))
 
 
 def verdicts(
@@ -231,19 +210,19 @@ def verdicts(
     same           not shown to differ, and shown to be within ± `min_effect`
     ~              cannot tell
     """
-    found = differences.values()
-    of_difference = holm([tried * d.p_value for d in found])
-    of_equivalence = holm([tried * p_value_of_equivalence(d, min_effect) for d in found])
+    values = differences.values()
+    differ = holm([tried * d.p_value for d in values])
+    equal = holm([tried * p_value_of_equivalence(d, min_effect) for d in values])
     words = {}
-    for (key, d), p, p_same in zip(differences.items(), of_difference, of_equivalence, strict=True):
+    for (key, d), p_differ, p_equal in zip(differences.items(), differ, equal, strict=True):
         if d.seeds < MIN_SEEDS:
             words[key] = too_few(d.seeds)
-        elif p < LEVEL and abs(d.mean) >= min_effect:
-            words[key] = "better" if d.mean > 0 else "worse"
-        elif p < LEVEL:
+        elif p_differ >= LEVEL:
+            words[key] = "same" if p_equal < LEVEL else CANNOT_TELL
+        elif abs(d.mean) < min_effect:
             words[key] = "trivial"
         else:
-            words[key] = "same" if p_same < LEVEL else CANNOT_TELL
+            words[key] = "better" if d.mean > 0 else "worse"
     return words
 
 
@@ -256,12 +235,12 @@ def detectable(differences: Iterable[Difference], comparisons: int) -> float:
 
     As one of so many comparisons, with the standard errors found: their median. NaN if unknown.
     """
-    found = []
-    for d in differences:
-        if d.deviation > 0:
-            critical = critical_value(LEVEL / comparisons, d.seed_share, d.freedom)
-            errors = float(special.nctdtrinc(d.freedom, 1 - POWER, critical))
-            found.append(d.deviation * errors)
+    known = [d for d in differences if d.deviation > 0]
+    critical = [critical_value(LEVEL / comparisons, d.seed_share, d.freedom) for d in known]
+    found = [
+        d.deviation * float(special.nctdtrinc(d.freedom, 1 - POWER, errors))
+        for d, errors in zip(known, critical, strict=True)
+    ]
     return float(np.median(found)) if found else math.nan
 
 

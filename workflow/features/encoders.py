@@ -4,12 +4,7 @@ An encoder is stored with the models trained on its vectors, so that any review 
 the input of a network, and each column can be traced back to words.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from workflow.base.errors import warn
 from workflow.base.files import read_json
@@ -18,22 +13,7 @@ from workflow.features.multi_hot import INDEX_FROM, MultiHotEncoder
 from workflow.features.ngrams import NGramEncoder
 from workflow.features.params import FeatureParams, FeatureSet, MultiHotParams
 
-
-class Encoder(Protocol):
-    """Turns reviews into vectors."""
-
-    @property
-    def columns(self) -> int:
-        """The length of the vectors."""
-
-    def encode(self, reviews: Reviews) -> Iterator[Reviews]:
-        """Blocks of reviews, in order, as the columns that are not 0 and their weights."""
-
-    def words(self, columns: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-        """(len(columns), n) ranks: the words that each column stands for, padded with zeros."""
-
-    def save(self, folder: Path) -> None:
-        """Write what `load_encoder` reads."""
+Encoder = MultiHotEncoder | NGramEncoder
 
 
 def make_encoder(
@@ -44,17 +24,15 @@ def make_encoder(
     Raises:
         InputError: no n-gram is frequent enough, or there are too many.
     """
-    match name:
-        case "multi_hot":
-            wanted, most = params.multi_hot.num_words, vocabulary + INDEX_FROM + 1
-            if wanted > most:
-                warn(
-                    f"features.multi_hot.num_words: {wanted:,} is more than the {vocabulary:,} "
-                    f"words and 4 reserved indices that these reviews have; {most:,} are used"
-                )
-            return MultiHotEncoder(MultiHotParams(num_words=min(wanted, most)))
-        case "ngrams":
-            return NGramEncoder.fit(params.ngrams, training)
+    if name == "ngrams":
+        return NGramEncoder.fit(params.ngrams, training)
+    wanted, most = params.multi_hot.num_words, vocabulary + INDEX_FROM + 1
+    if wanted > most:
+        warn(
+            f"features.multi_hot.num_words: {wanted:,} is more than the {vocabulary:,} "
+            f"words and 4 reserved indices that these reviews have; {most:,} are used"
+        )
+    return MultiHotEncoder(MultiHotParams(num_words=min(wanted, most)))
 
 
 def load_encoder(folder: Path) -> Encoder:

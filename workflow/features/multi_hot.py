@@ -25,16 +25,20 @@ class MultiHotEncoder:
     params: MultiHotParams
 
     def save(self, folder: Path) -> None:
+        """Write what `load_encoder` reads."""
         write_json(folder / "multi_hot.json", self.params.model_dump())
 
     @property
     def columns(self) -> int:
+        """The length of the vectors."""
         return self.params.num_words
 
     def encode(self, reviews: Reviews) -> Iterator[Reviews]:
+        """Blocks of reviews, in order, as the columns that are 1."""
         return (multi_hot(block, self.columns) for block in reviews.blocks(REVIEWS_AT_ONCE))
 
     def words(self, columns: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+        """(len(columns), 1) ranks: the word of each column, 0 if it is a reserved index."""
         return np.maximum(columns.astype(np.int64)[:, None] - INDEX_FROM, 0)
 
 

@@ -56,8 +56,8 @@ class NGramEncoder:
     def fit(cls, params: NGramParams, reviews: Reviews) -> "NGramEncoder":
         """The encoder for the n-grams of at most `max_n` words that `min_reviews` reviews contain.
 
-        Words are numbered from 1; the word 0 is unknown and part of no n-gram. All n-grams of one
-        length are sorted in memory, which takes about 10 bytes for each word of the reviews.
+        The word 0 is unknown and part of no n-gram. All n-grams of one length are sorted in
+        memory, which takes about 10 bytes for each word of the reviews.
 
         Raises:
             InputError: no n-gram is frequent enough, there are too many, or a word is too large.
@@ -98,11 +98,13 @@ class NGramEncoder:
         return cls(params, keys)
 
     def save(self, folder: Path) -> None:
+        """Write what `load_encoder` reads."""
         write_json(folder / "ngrams.json", self.params.model_dump())
         np.save(folder / "keys.npy", self.keys)
 
     @property
     def columns(self) -> int:
+        """The length of the vectors."""
         return len(self.keys)
 
     @cached_property
@@ -111,20 +113,19 @@ class NGramEncoder:
         return pd.Index(self.keys)
 
     def encode(self, reviews: Reviews) -> Iterator[Reviews]:
-        """The reviews in order, some at a time: columns (uint32) and weights (float32).
+        """Blocks of reviews, in order, as columns (uint32) and weights (float32).
 
-        The weight of an n-gram is that of its first word, or the largest if it occurs repeatedly.
         InputError if a word is too large.
         """
         return (self.encode_block(block) for block in reviews.blocks(REVIEWS_AT_ONCE))
 
     def encode_block(self, block: Reviews) -> Reviews:
+        """The weight of an n-gram is that of its first word; the largest if it recurs."""
         words, rows = with_separators(block)
         _, *found = self.occurrences(words, self.params.max_n)
-        starts = np.concatenate([starts for starts, _ in found])
-        columns = np.concatenate([numbers for _, numbers in found]) - 1
+        starts, numbers = (np.concatenate(parts) for parts in zip(*found, strict=True))
         weights = position_weights(block, self.params.position_weights)
-        cells = rows[starts] * self.columns + columns
+        cells = rows[starts] * self.columns + numbers - 1
         order = np.argsort(cells)
         cells, starts = cells[order], starts[order]
         first = first_of_each(cells)
