@@ -40,11 +40,11 @@ from workflow.evaluation.results import Correct, read_differences, read_history,
 from workflow.evaluation.scores import mean_and_std
 from workflow.evaluation.significance import difference, verdicts
 from workflow.params import load_params
-from workflow.report import error_analysis, model_card, notebook, review_page
-from workflow.report.comparison import accuracy_table, compare_sides, points, table
+from workflow.report import error_analysis, model_card, notebook
+from workflow.report.comparison import make_report
 from workflow.report.notebook import EDGE, JUDGEMENTS, NOT, REPRODUCED
+from workflow.report.review_page import accuracy_table, answers, points, table
 from workflow.report.revisions import Results, git, revision
-from workflow.report.slices import changes_by_slice, fixed_and_broken
 
 CURVE_CLAIM = (
     "“initially it tends to increase and then decreases … at the end it gives a constant 86%”",
@@ -220,10 +220,8 @@ def with_example(sources: Sources, experiment: str) -> Sources:
     header = ["Path", "Metric", "HEAD", "workspace", "Change"]
     printed = tabulate(rows, header, tablefmt="plain", disable_numparse=True)
     with revision("HEAD") as (base, _), revision(commit) as (ours, _):
-        report = {"base": "main"} | compare_sides(base, ours, set(), sources.min_effect)
-        report["answers"] = fixed_and_broken(base, ours, [CANDIDATE])
-        report["slices"] = changes_by_slice(base, ours, [CANDIDATE], sources.min_effect, tried=1)
-    review = "\n\n".join([accuracy_table(report), *review_page.answers(report)])
+        report = make_report(base, ours, {}, sources.min_effect, 1) | {"base": "main"}
+    review = "\n\n".join([accuracy_table(report), *answers(report)])
     return sources._replace(metrics_diff=f"```\n{printed}\n```", review=review)
 
 

@@ -13,30 +13,23 @@ assumed to be the best of these results, so each verdict is corrected for their 
 
 import argparse
 import io
+import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import orjson
+import pandas as pd
 from numpy.typing import NDArray
 
 from workflow.base.errors import reading, run, warn
-from workflow.base.files import CORRECT, PREDICTIONS, REVIEWS, atomic_folder
+from workflow.base.files import CORRECT, FIGURES, PREDICTIONS, REVIEWS, atomic_folder
 from workflow.base.labels import CLASSES, is_positive
 from workflow.base.reviews import load_reviews
 from workflow.params import load_params
-from workflow.report.comparison import (
-    OPTIONS,
-    changed_code,
-    changed_metrics,
-    changed_params,
-    changed_sizes,
-    compare_sides,
-    new_variants,
-    variants_with_same_inputs,
-)
+from workflow.report.comparison import OPTIONS, changed_code, make_report
 from workflow.report.review_page import REVIEW, markdown
 from workflow.report.revisions import (
     Results,
@@ -46,70 +39,16 @@ from workflow.report.revisions import (
     revision,
     stored_results,
 )
-from workflow.report.slices import changes_by_slice, fixed_and_broken
 from workflow.text.vocabulary import Vocabulary
 
-GATES = {"worse": "worse", "slice": "worse", "loss": "higher", "brier": "higher"}  # and verdicts
+GATES = ("worse", "slice", "loss", "brier", "size")
 EXAMPLES = 3  # of each kind and variant
-
-
-def make_report(
-    base: Results, commit: str, ours: Results, min_effect: float, tried: int, counted: str
-) -> dict[str, Any]:
-    same_data = base.facts.sha256 == ours.facts.sha256
-    code, params = changed_code(commit), changed_params(base, ours)
-    stale = {side.name: side.stale_params for side in (ours, base) if side.stale_params}
-    added = sorted(set(ours.variants) - set(base.variants))
-    report = {
-        "base": base.name,
-        "params": params,
-        "data": {},
-        "tried": tried,
-        "counted": counted,
-        "stale_params": stale,
-        "min_effect": min_effect,
-        "only_before": sorted(set(base.variants) - set(ours.variants)),
-        "only_after": added,
-        "code": code,
-    }
-    if same_data:
-        same_inputs = variants_with_same_inputs(base, ours, code)
-        sides = compare_sides(base, ours, same_inputs, min_effect, tried)
-        both = [v for v in ours.variants if v in base.variants and v not in sides["rounded"]]
-        if ours.has_rare_label:
-            sides["notes"].append(
-                "One label is rare, so accuracy alone misleads: `dvc metrics diff` also shows "
-                "`test_f1_of_rarer_label` and `test_roc_auc`."
-            )
-        sides["metrics"] = changed_metrics(base, ours, both, tried)
-        sides["sizes"] = changed_sizes(base, ours, both)
-        sides["answers"] = fixed_and_broken(base, ours, both)
-        sides["slices"] = changes_by_slice(base, ours, both, min_effect, tried)
-        sides["new"] = new_variants(ours, added, min_effect)
-    else:
-        report["data"] = {"before": base.facts.model_dump(), "after": ours.facts.model_dump()}
-        nothing = ("accuracy", "notes", "metrics", "sizes", "answers", "slices", "new")
-        sides = {"rounded": {}, **{name: [] for name in nothing}}
-    only_rounding = bool(sides["rounded"]) and not (params or code or sides["accuracy"])
-    explained = {f"learning_curves_{v}.png" for v in sides["rounded"]} if not code else set()
-    figures = changed_figures(base, ours) if same_data and not only_rounding else []
-    return report | sides | {"figures": [name for name in figures if name not in explained]}
-
-
-def changed_figures(base: Results, ours: Results) -> list[str]:
-    """The names of the pictures on both sides that are not the same."""
-    before, after = base.figures(), ours.figures()
-    return [name for name in after if name in before and before[name] != after[name]]
 
 
 def count_tried(commit: str, start: str) -> tuple[int, str]:
     """How many different results a variant had since the base, and where they were counted.
 
-    Of the variants, that with the most results counts.
-
-    Args:
-        commit: of the base.
-        start: the commit at which HEAD's branch began.
+    The variant with the most results counts. HEAD's branch began at the commit `start`.
     """
     since = git("rev-list", f"{commit}..HEAD").decode().split()
     tried = [e.commit for e in experiments() if e.base in {commit, start, *since}]
@@ -124,45 +63,32 @@ def count_tried(commit: str, start: str) -> tuple[int, str]:
     return number, f"different results since the base: {number}, in {places}"
 
 
-def write_report(
-    page: str, data: str, figures: Iterable[str], before: Results, after: Results
-) -> None:
+def write_report(page: str, data: str, figures: Iterable[str], *sides: Results) -> None:
     """Fill review/; say so if that is impossible, as where the checkout is read-only."""
     try:
         with atomic_folder(REVIEW) as folder:
             (folder / "report.md").write_text(page, "utf-8")
             (folder / "report.json").write_text(data, "utf-8")
-            for name, side in (("before", before), ("after", after)):
+            for name, side in zip(("before", "after"), sides, strict=True):
                 (folder / name).mkdir()
                 for figure in figures:
-                    (folder / name / figure).write_bytes(side.figures()[figure])
+                    shutil.copyfile(side.folder / FIGURES / figure, folder / name / figure)
     except OSError as error:
         warn(f"{REVIEW}/ is not written: {error}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("base", nargs="?", default="main", help="a Git revision (default: main)")
-    parser.add_argument("--json", action="store_true", help="print JSON, not Markdown")
-    parser.add_argument(
-        "--fail-on", nargs="+", choices=[*GATES, "size"], default=[], help="exit with 1 on these"
-    )
-    parser.add_argument(
-        "--max-growth", type=float, default=0.1, metavar="SHARE", help="for size (default: 0.1)"
-    )
-    parser.add_argument(
-        "--tried", type=int, metavar="K", help="results compared (default: those in this clone)"
-    )
-    parser.add_argument(
-        "--examples", action="store_true", help="print the most certain fixed and broken reviews"
-    )
-    parser.add_argument(
-        "--images",
-        nargs=2,
-        default=("before", "after"),
-        metavar=("BEFORE", "AFTER"),
-        help="addresses of the figures in the report (default: the folders beside it)",
-    )
+    add = parser.add_argument
+    add("base", nargs="?", default="main", help="a Git revision (default: main)")
+    add("--json", action="store_true", help="print JSON, not Markdown")
+    add("--fail-on", nargs="+", choices=GATES, default=[], help="exit with 1 on these")
+    add("--max-growth", type=float, default=0.1, metavar="SHARE", help="for size (default: 0.1)")
+    add("--tried", type=int, metavar="K", help="results compared (default: those in this clone)")
+    add("--examples", action="store_true", help="print the most certain fixed and broken reviews")
+    help_ = "addresses of the figures in the report (default: the folders beside it)"
+    names = ("BEFORE", "AFTER")
+    add("--images", nargs=2, default=("before", "after"), metavar=names, help=help_)
     options = parser.parse_args()
     ours, min_effect = Results("the workspace"), load_params().compare.min_effect
     with revision(options.base) as (base, commit):
@@ -171,7 +97,8 @@ def main() -> None:
         if options.tried:
             tried = max(options.tried, 1)
             counted = f"results: {tried}, as stated with --tried"
-        report = make_report(base, commit, ours, min_effect, tried, counted)
+        report = make_report(base, ours, changed_code(commit), min_effect, tried)
+        report["counted"] = counted
         is_experiment = commit in {e.commit for e in experiments()}
         later = git("diff", "--name-only", "--relative", start, commit, "--", "metrics")
         if later and not is_experiment and not report["data"]:
@@ -180,44 +107,36 @@ def main() -> None:
                 f"undone. Without them: `make review BASE={start[:7]}`."
             )
         page, data = markdown(report, options.images), orjson.dumps(report, option=OPTIONS).decode()
-        printed = markdown(report, ()) if is_terminal() else page
+        printed = markdown(report, ()) if sys.stdout.isatty() else page
         try:
             print(data if options.json else printed, end="")
             if options.examples:
                 print_examples(commit, [row["variant"] for row in report["answers"]])
         finally:  # even if the reader has closed the pipe
             write_report(page, data, report["figures"], base, ours)
-    if reasons := failures(report, options.fail_on, options.max_growth):
+    failed = failures(report, options.max_growth)
+    if reasons := [reason for gate in options.fail_on for reason in failed[gate]]:
         sys.exit(f"error: {'; '.join(reasons)}")
 
 
-def is_terminal() -> bool:
-    return sys.stdout.isatty()
-
-
-def failures(report: dict[str, Any], gates: Sequence[str], max_growth: float) -> list[str]:
-    """What the gates do not let pass: verdicts on validation, and sizes that grow too much."""
-    found = []
-    rows = {
-        "worse": [r for r in report["accuracy"] if r["split"] == "validation"],
-        "slice": report["slices"],
-        "loss": [r for r in report["metrics"] if r["metric"].endswith(".test_loss")],
-        "brier": [r for r in report["metrics"] if r["metric"].endswith(".test_brier")],
-    }
-    for gate in [gate for gate in gates if gate in GATES]:
-        for row in rows[gate]:
-            if row["verdict"] == GATES[gate]:
-                place = row.get("metric") or " ".join(
-                    filter(None, map(row.get, ("variant", "slice")))
-                )
-                found.append(f"{place} is {row['verdict']}")
-    if "size" in gates:
-        found += [
+def failures(report: dict[str, Any], max_growth: float) -> dict[str, list[str]]:
+    """By gate, what it does not let pass: verdicts on validation, and sizes that grow too much."""
+    worse, slices = (
+        [row for row in report[kind] if (row["split"], row["verdict"]) == ("validation", "worse")]
+        for kind in ("accuracy", "slices")
+    )
+    higher = [row["metric"] for row in report["metrics"] if row["verdict"] == "higher"]
+    return {
+        "worse": [f"{row['variant']} is worse" for row in worse],
+        "slice": [f"{row['variant']} {row['slice']} is worse" for row in slices],
+        "loss": [f"{metric} is higher" for metric in higher if metric.endswith(".test_loss")],
+        "brier": [f"{metric} is higher" for metric in higher if metric.endswith(".test_brier")],
+        "size": [
             f"{r['metric']} grew from {r['before']:,} to {r['after']:,}"
             for r in report["sizes"]
             if r["metric"].endswith(".bytes") and r["after"] > r["before"] * (1 + max_growth)
-        ]
-    return found
+        ],
+    }
 
 
 def print_examples(commit: str, variants: Iterable[str]) -> None:
@@ -230,15 +149,13 @@ def print_examples(commit: str, variants: Iterable[str]) -> None:
     for variant in variants:
         before, after = (mean_prediction(variant, side) for side in (commit, None))
         labels = reviews.labels == 1
-        right = is_positive(before) == labels, is_positive(after) == labels
-        for kind, chosen in ("Fixed", right[1] & ~right[0]), ("Broken", right[0] & ~right[1]):
-            numbers = np.flatnonzero(chosen)
-            order = np.argsort(-np.abs(after - before)[numbers], kind="stable")
-            for number in numbers[order][:EXAMPLES].tolist():
+        was_right, is_right = is_positive(before) == labels, is_positive(after) == labels
+        moved = pd.Series(np.abs(after - before))
+        for kind, chosen in ("Fixed", is_right & ~was_right), ("Broken", was_right & ~is_right):
+            for number in moved[chosen].nlargest(EXAMPLES).index:
                 words = vocabulary.decode(reviews.between(number, number + 1).values)
-                label = CLASSES[int(labels[number])]
                 print(
-                    f"\n{kind} by {variant}, review {number}, {label}: "
+                    f"\n{kind} by {variant}, review {number}, {CLASSES[int(labels[number])]}: "
                     f"{before[number]:.3f} → {after[number]:.3f}\n{textwrap.shorten(words, 600)}"
                 )
 

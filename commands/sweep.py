@@ -14,23 +14,13 @@ from typing import Any
 import orjson
 
 from workflow.base.errors import InputError, run
-from workflow.evaluation.significance import best_by_chance, detectable, verdicts
+from workflow.evaluation.significance import best_by_chance, detectable
 from workflow.params import load_params
-from workflow.report.comparison import (
-    DIFFERENCE_HEADER,
-    OPTIONS,
-    Change,
-    changed_code,
-    changed_params,
-    changes,
-    difference_cells,
-    footnote,
-    table,
-    variants_with_same_inputs,
-)
+from workflow.report.comparison import OPTIONS, Row, changed_code, changes, judge
+from workflow.report.review_page import difference_table, footnote
 from workflow.report.revisions import (
-    Experiment,
     Results,
+    changed_values,
     experiments,
     revision,
     without_results,
@@ -40,35 +30,36 @@ SOME = "dvc exp run --queue -S 'model.dropout=0.1,0.3,0.5'; dvc queue start"
 
 
 def make_report(
-    base: Results, commit: str, min_effect: float, variants: set[str]
+    base: Results, commit: str, min_effect: float, variants: list[str]
 ) -> dict[str, Any]:
     """A row for each experiment and variant whose accuracy changed, and why others have none."""
-    compared: dict[tuple[str, str], Change] = {}
-    causes: dict[str, dict[str, Any]] = {}
+    found: list[Row] = []
     not_compared = without_results(commit)
-    _ = base.correct, base.params  # what is damaged there is not the fault of an experiment
+    _ = base.correct  # what is damaged there is not the fault of an experiment
     for experiment in {e.tree: e for e in reversed(experiments()) if e.base == commit}.values():
         name = experiment.name
         try:
             with revision(experiment.commit) as (ours, _):
-                reason, changed, causes[name] = examine(base, commit, ours, experiment, variants)
+                if base.facts != ours.facts:
+                    not_compared[name] = "other data"
+                    continue
+                code = changed_code(commit, experiment.commit)
+                params = changed_values(base.params, ours.params)
+                causes = {"params": {k: v["new"] for k, v in params.items()}, "code": [*code]}
+                both = [variant for variant in variants if variant in ours.variants]
+                rows, _ = changes(base, ours, both, code)
         except InputError:
             not_compared[name] = "no results, or damaged ones"
             continue
-        if reason:
-            not_compared[name] = reason
-        else:
+        rows = [row for row in rows if row["split"] == "validation"]
+        if rows:
             not_compared.pop(name, None)
-            compared |= {(name, variant): change for variant, change in changed.items()}
-    words = verdicts({key: change.difference for key, change in compared.items()}, min_effect)
-    rows = [
-        {"experiment": name, "variant": variant, "verdict": words[name, variant]}
-        | causes[name]
-        | change.row(min_effect)
-        for (name, variant), change in compared.items()
-    ]
-    tried = len({name for name, _ in compared})
-    differences = [change.difference for change in compared.values()]
+            found += [{"experiment": name} | causes | row for row in rows]
+        else:
+            not_compared[name] = "no change"
+    tried = len({row["experiment"] for row in found})
+    differences = [row["difference"] for row in found]
+    rows = judge(found, min_effect)
     return {
         "base": base.name,
         "experiments": sorted(rows, key=lambda row: row["mean"], reverse=True),
@@ -80,39 +71,22 @@ def make_report(
     }
 
 
-def examine(
-    base: Results, commit: str, ours: Results, experiment: Experiment, variants: set[str]
-) -> tuple[str, dict[str, Change], dict[str, Any]]:
-    """Why an experiment cannot be compared, "" if it can; what changed; by which causes."""
-    code, params = changed_code(commit, experiment.commit), changed_params(base, ours)
-    causes = {"params": {k: value["new"] for k, value in params.items()}, "code": [*code]}
-    if base.facts != ours.facts:
-        return "other data", {}, causes
-    found = changes(base, ours, variants_with_same_inputs(base, ours, code)).by_split["validation"]
-    changed = {variant: change for variant, change in found.items() if variant in variants}
-    return "" if changed else "no change", changed, causes
-
-
 def markdown(report: dict[str, Any]) -> str:
     parts = [f"# Experiments on {report['base']}"]
     rows = report["experiments"]
     if rows:
         better = dict.fromkeys(r["experiment"] for r in rows if r["verdict"] == "better")
-        shown = f"better: {', '.join(better)}" if better else "none shown to be better"
-        parts += [f"**On validation, of {report['tried']}: {shown}.**"]
-        cells = [
-            [
-                f"`{r['experiment']}`",
-                ", ".join([*(f"{k}={v}" for k, v in r["params"].items()), *r["code"]]),
-                f"`{r['variant']}`",
-                f"{r['after']:.4f}",
-                *difference_cells(r),
-            ]
-            for r in rows
+        found = f"better: {', '.join(better)}" if better else "none shown to be better"
+        parts += [f"**On validation, of {report['tried']}: {found}.**"]
+        shown = [
+            row
+            | {"changed": ", ".join([f"{k}={v}" for k, v in row["params"].items()] + row["code"])}
+            | {"accuracy": f"{row['after']:.4f}"}
+            for row in rows
         ]
-        header = ["experiment", "changed", "variant", "accuracy", *DIFFERENCE_HEADER]
+        names = {name: name for name in ("experiment", "changed", "variant", "accuracy")}
         corrected = f"Each verdict is that of one row among {len(rows)} (Holm)."
-        parts += [table(header, cells), f"{footnote(report)} {corrected}"]
+        parts += [difference_table(shown, names), f"{footnote(report)} {corrected}"]
     else:
         parts += [f"No experiment to compare; this makes some: `{SOME}`"]
         bases = ", ".join(sorted({e.base[:7] for e in experiments()}))
@@ -126,18 +100,19 @@ def markdown(report: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("base", nargs="?", default="HEAD", help="a Git revision (default: HEAD)")
-    parser.add_argument("--json", action="store_true", help="print JSON, not Markdown")
-    parser.add_argument("--variant", help="this one alone (default: all)")
+    add = parser.add_argument
+    add("base", nargs="?", default="HEAD", help="a Git revision (default: HEAD)")
+    add("--json", action="store_true", help="print JSON, not Markdown")
+    add("--variant", help="this one alone (default: all)")
     options = parser.parse_args()
     min_effect = load_params().compare.min_effect
     with revision(options.base) as (base, commit):
-        variants = {options.variant} if options.variant else set(base.variants)
-        if not variants <= set(base.variants):
+        variants = [options.variant] if options.variant else base.variants
+        if not {*variants} <= {*base.variants}:
             raise InputError(f"{base.name} has no {options.variant}: {', '.join(base.variants)}")
         report = make_report(base, commit, min_effect, variants)
-    as_json = orjson.dumps(report, option=OPTIONS).decode() if options.json else ""
-    print(as_json or markdown(report), end="")
+    as_json = orjson.dumps(report, option=OPTIONS).decode()
+    print(as_json if options.json else markdown(report), end="")
 
 
 if __name__ == "__main__":

@@ -40,9 +40,11 @@ def test_two_branches_that_each_changed_the_candidate(
     for path in ("dvc.lock", str(METRICS), str(SCORES)):  # never two runs' lines in one file
         assert command(*here, "git show", f"one:{path}") == (copy / path).read_text()
 
-    resolve_params(copy, mirror, home)
-    steps = after_the_merge()
-    ran = command(*here, "sh -ec", steps)
+    assert "<<<<<<<" in (copy / "params.yaml").read_text()
+    command(*here, "git checkout --quiet --theirs -- params.yaml")  # by hand, as ever
+    page = (PROJECT / "docs/sharing.md").read_text("utf-8").split("## When two branches meet")[1]
+    steps = re.sub("^ +", "", page.split("# 2. results")[1].split("\n\n")[0], flags=re.MULTILINE)
+    ran = command(*here, "sh -ec", f"#{steps}".replace("git commit", "git commit --no-edit"))
     assert not any(stage.startswith("train") for stage in stages_run(ran))
     assert results(copy) == made_by_two
     assert "No accuracy changed." in command(*here, "python -m commands.review two")
@@ -50,28 +52,10 @@ def test_two_branches_that_each_changed_the_candidate(
     assert command(*here, "git status --short") == ""
 
 
-def resolve_params(copy: Path, mirror: Path, home: Path) -> None:
-    """By hand, as ever: here, as branch two has it."""
-    assert "<<<<<<<" in (copy / "params.yaml").read_text()
-    command(copy, mirror, home, "git checkout --quiet --theirs -- params.yaml")
-
-
-def after_the_merge() -> str:
-    """What the page tells to do once params.yaml and the code are merged."""
-    page = (PROJECT / "docs/sharing.md").read_text("utf-8")
-    section = page.split("## When two branches meet")[1].split("\n## ")[0]
-    block = section.split("    # 2. results", 1)[1].split("\n\n")[0]
-    return "\n".join(line.strip() for line in ("# " + block).splitlines()).replace(
-        "git commit", "git commit --no-edit"
-    )
-
-
 def test_a_lock_of_another_machine_trains_again_and_no_lock_does_not(copy: Path, dvc: Dvc):
     """It names models that this cache does not have; the run cache knows what made those here."""
     lock = copy / "dvc.lock"
-    (model,) = re.findall(r"path: models/candidate\n +hash: md5\n +md5: (\w+)", lock.read_text())[
-        :1
-    ]
+    model = re.findall(r"path: models/candidate\n +hash: md5\n +md5: (\w+)", lock.read_text())[0]
     elsewhere = lock.read_text().replace(model, "0" * len(model))
     lock.unlink()
     assert not {stage for stage in stages_run(dvc("repro")) if "train" in stage}

@@ -1,200 +1,231 @@
-"""What a change to the workspace did: which variants changed, by how much, and why."""
+"""What a change did: which variants changed, by how much, for which reviews, and why.
 
-import math
+Each table of a report is a list of rows, which are mappings from column to value.
+"""
+
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import orjson
+import pandas as pd
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from tabulate import tabulate
 
-from workflow.base.files import CANDIDATE, HELD_OUT
-from workflow.evaluation.significance import (
-    CANNOT_TELL,
-    LEVEL,
-    MIN_SEEDS,
-    Difference,
-    best_by_chance,
-    detectable,
-    difference,
-    difference_of_means,
-    holm,
-    too_few,
-    verdicts,
-)
+from workflow.base.files import CANDIDATE, FIGURES, HELD_OUT
+from workflow.base.labels import CLASSES
+from workflow.evaluation import significance
 from workflow.model.params import Recipe
-from workflow.report.revisions import PIPELINE, Results, git, read_stages
+from workflow.report.error_analysis import quintiles
+from workflow.report.revisions import PIPELINE, Results, changed_values, git, read_stages
 
 PREDICTION_STAGES = {"download", "vectorize", "train", "evaluate", "all"}
 ROUNDED = 0.001  # of accuracy: other processors move it less, says benchmarks/rounding.md
+MEANS = ("train_accuracy", "test_loss", "test_brier", "best_epoch")  # compared over the seeds alone
 
 OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY  # NaN: null
 
-
-class Change(NamedTuple):
-    """The accuracy of a variant before and after."""
-
-    before: float
-    after: float
-    difference: Difference
-
-    def row(self, min_effect: float) -> dict[str, Any]:
-        """All values, for a table."""
-        sides = {"before": self.before, "after": self.after}
-        probabilities = self.difference.probabilities(min_effect)
-        return sides | self.difference._asdict() | {"probabilities": probabilities}
+Row = dict[str, Any]
+Code = Mapping[str, list[str]]  # what `changed_code` returns
 
 
-class Changes(NamedTuple):
-    """The variants that get other reviews right than before."""
-
-    by_split: dict[str, dict[str, Change]]
-    rounded: dict[str, float]  # left out of these: by how much rounding moved them at most
-    notes: list[str]
-
-
-def changes(base: Results, ours: Results, same_inputs: Collection[str]) -> Changes:
-    """What changed; variants of the `same_inputs` that changed very little count as rounded."""
-    seeds, notes = shared_seeds(base, ours)
-    by_split: dict[str, dict[str, Change]] = {split: {} for split in HELD_OUT}
-    for split, changed in by_split.items():
-        if getattr(base.facts, f"{split}_reviews") != getattr(ours.facts, f"{split}_reviews"):
-            notes.append(f"The {split} reviews are not the same on both sides: no verdict.")
-            continue
-        for variant in [v for v in ours.variants if v in base.variants]:
-            before, after = paired_bits(base, ours, variant, split, seeds)
-            if not np.array_equal(before, after):
-                d = difference(after, before, paired=bool(seeds))
-                changed[variant] = Change(float(before.mean()), float(after.mean()), d)
-    rounded = {}
-    for variant in sorted(same_inputs):
-        found = [changed[variant] for changed in by_split.values() if variant in changed]
-        most = max((abs(change.difference.mean) for change in found), default=ROUNDED)
-        if most < ROUNDED:
-            rounded[variant] = most
-            for changed in by_split.values():
-                changed.pop(variant, None)
-    return Changes(by_split, rounded, notes)
-
-
-def paired_bits(
-    base: Results, ours: Results, variant: str, split: str, seeds: list[int]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """What both sides get right, (seeds, reviews): of these seeds, or of all if there are none."""
-    sides = [side.correct[variant] for side in (base, ours)]
-    before, after = (
-        side.by_split[split][np.isin(side.seeds, seeds)] if seeds else side.by_split[split]
-        for side in sides
-    )
-    return before, after
-
-
-def shared_seeds(base: Results, ours: Results) -> tuple[list[int], list[str]]:
-    """The seeds by which two sides are paired, and notes on that.
-
-    None if the sides share so few that they are better compared as independent runs.
-    """
-    sides = [base.seeds, ours.seeds]
-    seeds = [seed for seed in base.seeds if seed in ours.seeds]
-    if len(seeds) < min(MIN_SEEDS, *map(len, sides)):
-        few = {0: "no seed is", 1: "one seed is"}.get(len(seeds), f"{len(seeds)} seeds are")
-        return [], [f"Compared as independent runs: {few} on both sides."]
-    listed = ", ".join(map(str, seeds))
-    one_sided = len(seeds) < max(map(len, sides))
-    return seeds, [f"Compared by the seeds of both sides: {listed}."] if one_sided else []
-
-
-def compare_sides(
-    base: Results, ours: Results, same_inputs: Collection[str], min_effect: float, tried: int = 1
+def make_report(
+    base: Results, ours: Results, code: Code, min_effect: float, tried: int
 ) -> dict[str, Any]:
-    """A row for each split and variant whose accuracy changed, and what to know about them."""
-    by_split, rounded, notes = changes(base, ours, same_inputs)
-    rows: list[dict[str, Any]] = []
-    for split, changed in by_split.items():
-        words = verdicts({v: c.difference for v, c in changed.items()}, min_effect, tried)
-        for variant, change in changed.items():
-            row = {"variant": variant, "split": split, "verdict": words[variant]}
-            rows.append(row | change.row(min_effect))
-    decisive = [change.difference for change in by_split["validation"].values()]
+    """All that a review shows, if `ours` may be the best of the number of results `tried`."""
+    same_data = base.facts.sha256 == ours.facts.sha256
+    both = [v for v in ours.variants if v in base.variants] if same_data else []
+    added = [v for v in sorted(ours.variants) if v not in base.variants]
+    params = changed_values(base.params, ours.params)
+    accuracy, rounded = changes(base, ours, both, code)
+    decisive = [row["difference"] for row in accuracy if row["split"] == "validation"]
+    both = [variant for variant in both if variant not in rounded]
+    groups = slices(ours.held_out["validation"]) if ours.held_out else {}
+    explained = {f"learning_curves_{v}.png" for v in rounded} if not code else set()
+    only_rounding = rounded and not (params or code or accuracy)
+    figures = changed_figures(base, ours) if same_data and not only_rounding else []
+    facts = {"before": base.facts.model_dump(), "after": ours.facts.model_dump()}
     return {
-        "accuracy": rows,
-        "notes": notes,
+        "base": base.name,
+        "params": params,
+        "data": {} if same_data else facts,
+        "tried": tried,
+        "stale_params": {s.name: keys for s in (ours, base) if (keys := s.stale_params())},
+        "min_effect": min_effect,
+        "only_before": [v for v in sorted(base.variants) if v not in ours.variants],
+        "only_after": added,
+        "code": code,
+        "accuracy": judge(accuracy, min_effect, tried),
         "rounded": rounded,
-        "detectable": detectable(decisive, tried * len(decisive)),
-        "best_by_chance": best_by_chance(decisive, tried),
+        "detectable": significance.detectable(decisive, tried * len(decisive)),
+        "best_by_chance": significance.best_by_chance(decisive, tried),
+        "notes": notes(base, ours),
+        "metrics": changed_metrics(base, ours, both, tried),
+        "sizes": changed_sizes(base, ours, both),
+        "answers": fixed_and_broken(base, ours, both),
+        "slices": judge(
+            changed_accuracy(base, ours, both, "validation", groups), min_effect, tried
+        ),
+        "new": judge(new_variants(ours, added), min_effect) if same_data else [],
+        "figures": [name for name in figures if name not in explained],
     }
 
 
-def new_variants(ours: Results, added: list[str], min_effect: float) -> list[dict[str, Any]]:
-    """How variants that the base has not compare with the reference and the candidate here."""
-    reference = str(ours.params.get("compare.reference"))
-    others = [v for v in dict.fromkeys([reference, CANDIDATE]) if v in ours.variants]
+def compare(before: NDArray[Any], after: NDArray[Any], *, paired: bool = True) -> Row:
+    """The means of two sides and their `difference`, not yet judged.
+
+    Both are what each seed gets right, (seeds, reviews) bool, or one value per seed, (seeds,).
+    """
+    bits = before.ndim == 2
+    method = significance.difference if bits else significance.difference_of_means
+    d = method(after, before, paired=paired)
+    return {"before": float(before.mean()), "after": float(after.mean()), "difference": d}
+
+
+def judge(rows: list[Row], min_effect: float, tried: int = 1) -> list[Row]:
+    """Rows of `compare` with all values, and a verdict on each as one of the rows of its split."""
+    judged = []
+    for split in dict.fromkeys(row.get("split") for row in rows):
+        family = [row for row in rows if row.get("split") == split]
+        differences = [row["difference"] for row in family]
+        words = significance.verdicts(dict(enumerate(differences)), min_effect, tried)
+        for row, d, verdict in zip(family, differences, words.values(), strict=True):
+            values = {"probabilities": d.probabilities(min_effect), "verdict": verdict}
+            judged.append({k: v for k, v in row.items() if v is not d} | d._asdict() | values)
+    return judged
+
+
+def shared_seeds(base: Results, ours: Results) -> list[int]:
+    """The seeds by which two sides are paired.
+
+    None if the sides share so few that they are better compared as independent runs.
+    """
+    seeds = [seed for seed in base.seeds if seed in ours.seeds]
+    enough = min(significance.MIN_SEEDS, len(base.seeds), len(ours.seeds))
+    return seeds if len(seeds) >= enough else []
+
+
+def changed_accuracy(
+    base: Results, ours: Results, variants: Iterable[str], split: str, groups: Mapping[str, Any]
+) -> list[Row]:
+    """A row of `compare` per variant and group of reviews, given as masks, where bits changed."""
+    if base.reviews(split) != ours.reviews(split):
+        return []
+    seeds = shared_seeds(base, ours)
     rows = []
-    for split in HELD_OUT:
-        bits = {variant: ours.correct[variant].by_split[split] for variant in ours.variants}
-        found = {
-            (variant, other): Change(
-                float(bits[other].mean()),
-                float(bits[variant].mean()),
-                difference(bits[variant], bits[other]),
-            )
-            for variant in added
-            for other in others
-            if variant != other
-        }
-        words = verdicts({key: change.difference for key, change in found.items()}, min_effect)
-        rows += [
-            {"variant": key[0], "other": key[1], "split": split, "verdict": words[key]}
-            | change.row(min_effect)
-            for key, change in found.items()
-        ]
+    for variant in variants:
+        sides = [side.bits(variant, split, seeds) for side in (base, ours)]
+        for group, mask in groups.items():
+            before, after = (side[:, mask] for side in sides)
+            if not np.array_equal(before, after):
+                names = {"variant": variant, "split": split, "slice": group}
+                rows.append(names | compare(before, after, paired=bool(seeds)))
     return rows
 
 
-def changed_metrics(
-    base: Results, ours: Results, variants: Iterable[str], tried: int
-) -> list[dict[str, Any]]:
+def changes(
+    base: Results, ours: Results, variants: Iterable[str], code: Code
+) -> tuple[list[Row], dict[str, float]]:
+    """The accuracies that changed, as rows of `compare`.
+
+    Also the variants that are left out, as rounding may explain their small changes: the same code
+    made them from the same parameters and data; and by how much they changed at most.
+    """
+    everything = {"all": slice(None)}
+    rows = [
+        row
+        for split in HELD_OUT
+        for row in changed_accuracy(base, ours, variants, split, everything)
+    ]
+    rounded = {}
+    for variant in sorted({row["variant"] for row in rows}):
+        most = max(abs(row["difference"].mean) for row in rows if row["variant"] == variant)
+        if most < ROUNDED and has_same_inputs(base, ours, variant, code):
+            rounded[variant] = most
+    return [row for row in rows if row["variant"] not in rounded], rounded
+
+
+def has_same_inputs(base: Results, ours: Results, variant: str, code: Code) -> bool:
+    """Whether the same code made a variant from the same parameters and data on both sides."""
+    if base.facts != ours.facts or any(PREDICTION_STAGES & {*uses} for uses in code.values()):
+        return False
+    place = f"variants.{variant}."
+    recipe, features = (ours.params.get(f"{place}{key}") for key in ("recipe", "features"))
+    inputs = ("data.", "train.", place, f"{recipe}.", f"features.{features}.")
+    return not any(key.startswith(inputs) for key in changed_values(base.params, ours.params))
+
+
+def notes(base: Results, ours: Results) -> list[str]:
+    """What to know about the two sides before one reads the tables."""
+    shared = [seed for seed in base.seeds if seed in ours.seeds]
+    found = []
+    if not shared_seeds(base, ours):
+        found.append(
+            f"Compared as independent runs: the sides share too few seeds ({len(shared)})."
+        )
+    elif len(shared) < max(len(base.seeds), len(ours.seeds)):
+        found.append(f"Compared by the seeds of both sides: {', '.join(map(str, shared))}.")
+    found += [
+        f"The {split} reviews are not the same on both sides: no verdict."
+        for split in HELD_OUT
+        if base.reviews(split) != ours.reviews(split)
+    ]
+    if any("test_f1_of_rarer_label" in ours.metrics.get(variant, {}) for variant in ours.variants):
+        found.append(
+            "One label is rare, so accuracy alone misleads: `dvc metrics diff` also shows "
+            "`test_f1_of_rarer_label` and `test_roc_auc`."
+        )
+    return found
+
+
+def new_variants(ours: Results, added: Iterable[str]) -> list[Row]:
+    """How variants that the base has not compare with the reference and the candidate here."""
+    others = dict.fromkeys([str(ours.params.get("compare.reference")), CANDIDATE])
+    rows = []
+    for split, variant, other in product(HELD_OUT, added, others):
+        if other in ours.variants and other != variant:
+            before, after = (ours.correct[v].by_split[split] for v in (other, variant))
+            names = {"variant": variant, "other": other, "split": split}
+            rows.append(names | compare(before, after))
+    return rows
+
+
+def changed_metrics(base: Results, ours: Results, variants: Iterable[str], tried: int) -> list[Row]:
     """The means over seeds that changed, other than accuracies on held-out reviews.
 
-    The reviews play no part here: the interval is Student's t over the seeds. Losses of another
-    kind or with other penalties are not compared.
+    The interval is Student's t over the seeds. Losses of another kind or with other penalties are
+    not compared, nor what one of the sides has not.
     """
-    rows: list[dict[str, Any]] = []
-    seeds, _ = shared_seeds(base, ours)
-    for variant in variants:
-        names = ["train_accuracy", "test_loss", "test_brier", "best_epoch"]
-        if loss(base.recipe(variant)) != loss(ours.recipe(variant)):
-            names.remove("test_loss")
-        for name in names:
-            if not {name} <= {*base.scores.columns} & {*ours.scores.columns}:
-                continue
-            before, after = (side.metric(variant, name) for side in (base, ours))
-            if seeds:
-                before, after = before[seeds], after[seeds]
-            if before.equals(after):
-                continue
-            d = difference_of_means(after.to_numpy(), before.to_numpy(), paired=bool(seeds))
-            sides = {"before": before.mean(), "after": after.mean()}
-            known = {key: getattr(d, key) for key in ("low", "high", "p_value", "seeds")}
-            rows.append({"metric": f"{variant}.{name}"} | sides | known)
-    for row, p in zip(rows, holm([tried * row["p_value"] for row in rows]), strict=True):
-        higher = "higher" if row["after"] > row["before"] else "lower"
-        row["verdict"] = higher if p < LEVEL else CANNOT_TELL
-        if row["seeds"] < MIN_SEEDS:
-            row["verdict"] = too_few(row["seeds"])
-    return rows
+    seeds = shared_seeds(base, ours)
+    rows = []
+    for variant, name in product(variants, MEANS):
+        if name not in base.scores or name not in ours.scores:
+            continue
+        if name == "test_loss" and loss(base, variant) != loss(ours, variant):
+            continue
+        before, after = (
+            side.scores.loc[variant].loc[seeds or side.seeds, name].to_numpy()
+            for side in (base, ours)
+        )
+        if not np.array_equal(before, after):
+            row = compare(before, after, paired=bool(seeds))
+            rows.append({"metric": f"{variant}.{name}"} | row)
+    words = {"better": "higher", "worse": "lower"}
+    judged = judge(rows, 0, tried)  # without a smallest effect that matters
+    return [row | {"verdict": words.get(row["verdict"], row["verdict"])} for row in judged]
 
 
-def loss(values: dict[str, Any]) -> object:
+def loss(side: Results, variant: str) -> object:
     """What the loss of a network is made of: its kind and penalties.
 
-    The recipe may be of another version of the project: what its schema has not is ignored, and
-    what it refuses is compared as it stands.
+    params.yaml may be of another version of the project: what the schema of a recipe has not is
+    ignored, and what it refuses is compared as it stands.
     """
+    place = f"{side.params.get(f'variants.{variant}.recipe')}."
+    values = {k.removeprefix(place): v for k, v in side.params.items() if k.startswith(place)}
     try:
         recipe = Recipe.model_validate(values, extra="ignore")
     except ValidationError:
@@ -202,44 +233,70 @@ def loss(values: dict[str, Any]) -> object:
     return recipe.loss, recipe.penalties
 
 
-def changed_sizes(base: Results, ours: Results, variants: Iterable[str]) -> list[dict[str, Any]]:
-    """The sizes of models that changed: columns, weights of one network, bytes of all."""
-    return [
-        {"metric": f"{variant}.{name}", "before": before, "after": after}
-        for variant in variants
-        for name, after in ours.sizes(variant).items()
-        if (before := base.sizes(variant).get(name)) not in (None, after)
-    ]
+def changed_sizes(base: Results, ours: Results, variants: Iterable[str]) -> list[Row]:
+    """The sizes of models that changed: columns, weights of one network, bytes of all.
 
-
-def variants_with_same_inputs(base: Results, ours: Results, code: dict[str, list[str]]) -> set[str]:
-    """The variants that the same code made from the same parameters and data.
-
-    Args:
-        base: one side.
-        ours: the other, perhaps from another machine.
-        code: the result of `changed_code`.
+    Earlier versions of the project did not write them.
     """
-    stages = {stage for uses in code.values() for stage in uses}
-    if PREDICTION_STAGES & stages or base.facts != ours.facts:
-        return set()
-    changed = changed_params(base, ours)
-    same = set()
-    for variant in ours.variants:
-        recipe, features = (
-            ours.params.get(f"variants.{variant}.{k}") for k in ("recipe", "features")
+    rows = []
+    for variant in variants:
+        before, after = (s.metrics.get(variant, {}).get("size", {}) for s in (base, ours))
+        for name in [name for name in after if before.get(name, after[name]) != after[name]]:
+            sides = {"before": before[name], "after": after[name]}
+            rows.append({"metric": f"{variant}.{name}"} | sides)
+    return rows
+
+
+def fixed_and_broken(base: Results, ours: Results, variants: Iterable[str]) -> list[Row]:
+    """What changed in the answers of `predict`, the seeds' average, on the test reviews.
+
+    A row per variant: accuracy before and after; the difference with its interval, which is over
+    reviews alone; the reviews fixed and broken, of which "broken" are known as negative flips (Yan
+    et al., "Positive-Congruent Training", CVPR 2021); and, as a measure of noise, in how many
+    reviews the majorities of two halves of the new seeds differ (churn: Fard et al., "Launch and
+    Iterate", NeurIPS 2016).
+    """
+    rows = []
+    for variant in variants:
+        before, after = (side.correct[variant].average for side in (base, ours))
+        if not len(before) or len(before) != len(after) or np.array_equal(before, after):
+            continue
+        d = significance.difference_of_means(after.astype(float), before.astype(float))
+        bits = ours.correct[variant].by_split["test"]
+        half = len(bits) // 2
+        halves_differ = majority(bits[:half]) != majority(bits[half : 2 * half])
+        rows.append(
+            {"variant": variant, "before": float(before.mean()), "after": float(after.mean())}
+            | {"mean": d.mean, "low": d.low, "high": d.high}
+            | {"fixed": int((after & ~before).sum()), "broken": int((before & ~after).sum())}
+            | {"between_halves": int(halves_differ.sum()) if half else None}
         )
-        inputs = ("data.", "train.", f"variants.{variant}.", f"{recipe}.", f"features.{features}.")
-        if not any(key.startswith(inputs) for key in changed):
-            same.add(variant)
-    return same
+    return rows
 
 
-def changed_params(base: Results, ours: Results) -> dict[str, dict[str, Any]]:
-    """The values in params.yaml that are not the same: old and new."""
-    keys = dict.fromkeys([*base.params, *ours.params])
-    values = {key: {"old": base.params.get(key), "new": ours.params.get(key)} for key in keys}
-    return {key: value for key, value in values.items() if value["old"] != value["new"]}
+def majority(bits: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(reviews,): whether more than half of the seeds are right, of (seeds, reviews)."""
+    return np.asarray(2 * bits.sum(axis=0) > len(bits))
+
+
+def slices(reviews: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
+    """Which reviews belong to each group of a kind, (reviews,), by "KIND: GROUP".
+
+    There is no slice by how much the seeds agree: reviews on which the base's own seeds disagree
+    are those where any other networks look better.
+    """
+    unknown, words = (reviews[name].to_numpy() for name in ("unknown", "words"))
+    kinds = {
+        "label": pd.Categorical.from_codes(reviews["label"].to_numpy(), pd.Index(CLASSES)),
+        "words": quintiles(words, "{:,}".format),
+        "unknown words": quintiles(unknown / np.maximum(words, 1), "{:.1%}".format),
+    }
+    return {
+        f"{kind}: {group}": np.asarray(groups == group)
+        for kind, groups in kinds.items()
+        for group in groups.categories
+        if group in groups
+    }
 
 
 def changed_code(*sides: str) -> dict[str, list[str]]:
@@ -248,73 +305,20 @@ def changed_code(*sides: str) -> dict[str, list[str]]:
     Between two commits, or between one and the workspace.
     """
     changed = git("diff", "--name-only", "--relative", "-z", *sides).decode().split("\0")
-    uses: dict[str, list[str]] = {}
-    for path in ("requirements.txt", "dvc.yaml"):
-        if path in changed:
-            uses[path] = ["all"]
+    uses = {path: ["all"] for path in changed if path in ("requirements.txt", "dvc.yaml")}
     for name, stage in read_stages(PIPELINE).items():
         deps = [dep for dep in stage.get("deps") or [] if isinstance(dep, str)]
         places = [os.path.normpath(Path(stage.get("wdir", ""), dep)) for dep in deps]
         for path in changed:
             if path.endswith(".py") and any(Path(path).is_relative_to(p) for p in places):
                 uses.setdefault(path, []).append(name)
-    return {path: uses[path] for path in changed if path in uses}
+    return dict(sorted(uses.items()))
 
 
-def accuracy_table(report: dict[str, Any]) -> str:
-    rows = []
-    for r in report["accuracy"]:
-        sides = [f"{r['before']:.4f}", f"{r['after']:.4f}"]
-        rows.append([f"`{r['variant']}`", r["split"], *sides, *difference_cells(r)])
-    return table(["variant", "split", report["base"], "here", *DIFFERENCE_HEADER], rows)
-
-
-DIFFERENCE_HEADER = ["points, 95% interval", "wins", "worse, same, better", "verdict"]
-
-
-def difference_cells(row: dict[str, Any]) -> list[str]:
-    """The cells under DIFFERENCE_HEADER."""
-    wins = f"{row['wins']}/{row['seeds']}" if row["wins"] >= 0 else "-"
-    return [points(row), wins, percentages(row["probabilities"]), row["verdict"]]
-
-
-def percentages(probabilities: dict[str, float]) -> str:
-    """For example "21, 78, 1%"; a dash if they are unknown."""
-    values = probabilities.values()
-    return "-" if math.isnan(sum(values)) else ", ".join(f"{100 * p:.0f}" for p in values) + "%"
-
-
-def points(row: Mapping[Any, float]) -> str:
-    """A difference of accuracies and its interval, in points."""
-    # Rounded twice, so that a value and its rounded copy in a CSV file give the same text.
-    hundred = {key: round(100 * row[key], 4) for key in ("mean", "low", "high")}
-    return f"{hundred['mean']:+.2f} {interval(hundred, '+.2f')}"
-
-
-def interval(row: Mapping[Any, float], style: str) -> str:
-    """[low, high]; a dash if they are unknown."""
-    return "-" if math.isnan(row["low"]) else f"[{row['low']:{style}}, {row['high']:{style}}]"
-
-
-def footnote(report: dict[str, Any]) -> str:
-    """What the columns and verdicts mean, and how fine they are."""
-    effect = f"{100 * report['min_effect']:g} points"
-    text = (
-        "Interval: 95%, over seeds and reviews. Verdicts: `better`, `worse`: shown to differ from "
-        f"0, by an estimate of {effect} or more; `trivial`: of less; `same`: shown to be within "
-        f"±{effect}; `{CANNOT_TELL}`: cannot tell. *worse, same, better*: the probabilities that "
-        f"the true difference is below, within and above ±{effect}."
+def changed_figures(base: Results, ours: Results) -> list[str]:
+    """The names of the pictures on both sides that are not the same."""
+    before, after = (
+        {path.name: path.read_bytes() for path in (side.folder / FIGURES).glob("*")}
+        for side in (base, ours)
     )
-    if not math.isnan(report["detectable"]):
-        found = f"a true difference of {100 * report['detectable']:.2f} points"
-        text += f" With these seeds {found} gets a verdict four times in five."
-    if report["tried"] > 1 and not math.isnan(report["best_by_chance"]):
-        gain = f"{100 * report['best_by_chance']:.2f} points better than the base"
-        text += (
-            f" By chance alone, the best of {report['tried']} equally good recipes looks {gain}."
-        )
-    return text
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
+    return sorted(name for name in before.keys() & after if before[name] != after[name])

@@ -14,8 +14,8 @@ from workflow.base.schema import read_yaml
 from workflow.evaluation import results
 from workflow.evaluation.scores import mean_and_std
 from workflow.evaluation.significance import difference, verdicts
-from workflow.report.comparison import interval, points, table
 from workflow.report.error_analysis import with_intervals
+from workflow.report.review_page import interval, points, table
 
 TEST_SCORES = {"precision": "precision", "recall": "recall"}
 TEST_SCORES |= {"roc_auc": "ROC AUC", "brier": "Brier score"}

@@ -1,23 +1,91 @@
-"""The review of a change as a page: what `make review` prints."""
+"""The text of a review, and the tables of all pages."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tabulate import tabulate
+
 from workflow.evaluation.significance import CANNOT_TELL
-from workflow.report.comparison import (
-    DIFFERENCE_HEADER,
-    accuracy_table,
-    difference_cells,
-    footnote,
-    interval,
-    points,
-    table,
-)
 
 REVIEW = Path("review")
 SHOWN = ("better", "worse", "trivial")  # verdicts on a slice
+IN_CODE = ("variant", "other", "experiment")
+
+
+def table(header: Sequence[str], rows: list[list[str]]) -> str:
+    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
+
+
+def difference_table(
+    rows: list[dict[str, Any]], names: dict[str, str], sides: Sequence[str] = ()
+) -> str:
+    """A table of differences of accuracy.
+
+    Args:
+        rows: results of `judge`.
+        names: by title, the columns that say what is compared.
+        sides: the titles of the accuracies before and after, if they are shown.
+    """
+    cells = []
+    for row in rows:
+        what = [f"`{row[key]}`" if key in IN_CODE else row[key] for key in names.values()]
+        wins = f"{row['wins']}/{row['seeds']}" if row["wins"] >= 0 else "-"
+        values = [points(row), wins, percentages(row["probabilities"]), row["verdict"]]
+        cells.append([*what, *(side_cells(row) if sides else []), *values])
+    titles = ("points, 95% interval", "wins", "worse, same, better", "verdict")
+    return table([*names, *sides, *titles], cells)
+
+
+def accuracy_table(report: dict[str, Any]) -> str:
+    names = {"variant": "variant", "split": "split"}
+    return difference_table(report["accuracy"], names, (report["base"], "here"))
+
+
+def side_cells(row: Mapping[str, Any]) -> list[str]:
+    """The means before and after, or numbers of things."""
+    sides = row["before"], row["after"]
+    return [f"{side:,}" if isinstance(side, int) else f"{side:.4f}" for side in sides]
+
+
+def percentages(probabilities: dict[str, float]) -> str:
+    """For example "21, 78, 1%"; a dash if they are unknown."""
+    values = probabilities.values()
+    return "-" if math.isnan(sum(values)) else ", ".join(f"{100 * p:.0f}" for p in values) + "%"
+
+
+def points(row: Mapping[Any, float]) -> str:
+    """A difference of accuracies and its interval, in points."""
+    # Rounded twice, so that a value and its rounded copy in a CSV file give the same text.
+    hundred = {key: round(100 * row[key], 4) for key in ("mean", "low", "high")}
+    return f"{hundred['mean']:+.2f} {interval(hundred, '+.2f')}"
+
+
+def interval(row: Mapping[Any, float], style: str) -> str:
+    """[low, high]; a dash if they are unknown."""
+    known = not math.isnan(row.get("low", math.nan))
+    return f"[{row['low']:{style}}, {row['high']:{style}}]" if known else "-"
+
+
+def footnote(report: dict[str, Any]) -> str:
+    """What the columns and verdicts mean, and how fine they are."""
+    effect = f"{100 * report['min_effect']:g} points"
+    text = (
+        "Interval: 95%, over seeds and reviews. Verdicts: `better`, `worse`: shown to differ from "
+        f"0, by an estimate of {effect} or more; `trivial`: of less; `same`: shown to be within "
+        f"±{effect}; `{CANNOT_TELL}`: cannot tell. *worse, same, better*: the probabilities that "
+        f"the true difference is below, within and above ±{effect}."
+    )
+    if not math.isnan(report["detectable"]):
+        found = f"a true difference of {100 * report['detectable']:.2f} points"
+        text += f" With these seeds {found} gets a verdict four times in five."
+    if report["tried"] > 1 and not math.isnan(report["best_by_chance"]):
+        gain = f"{100 * report['best_by_chance']:.2f} points better than the base"
+        text += (
+            f" By chance alone, the best of {report['tried']} equally good recipes looks {gain}."
+        )
+    return text
 
 
 def markdown(report: dict[str, Any], images: Sequence[str]) -> str:
@@ -36,25 +104,12 @@ def markdown(report: dict[str, Any], images: Sequence[str]) -> str:
     if report["only_before"]:
         parts += [f"Only in {name}: {', '.join(f'`{v}`' for v in report['only_before'])}."]
     if report["new"]:
+        names = {"variant": "variant", "minus": "other", "split": "split"}
+        parts += ["## New variants", difference_table(report["new"], names)]
+    if others := [*report["metrics"], *report["sizes"]]:
         rows = [
-            [f"`{r['variant']}`", f"`{r['other']}`", r["split"], *difference_cells(r)]
-            for r in report["new"]
-        ]
-        header = ["variant", "minus", "split", *DIFFERENCE_HEADER]
-        parts += ["## New variants", table(header, rows)]
-    if report["metrics"] or report["sizes"]:
-        rows = [
-            [
-                f"`{r['metric']}`",
-                *(f"{r[side]:.4f}" for side in ("before", "after")),
-                interval(r, "+.3g"),
-                r["verdict"],
-            ]
-            for r in report["metrics"]
-        ]
-        rows += [
-            [f"`{r['metric']}`", f"{r['before']:,}", f"{r['after']:,}", "-", "-"]
-            for r in report["sizes"]
+            [f"`{r['metric']}`", *side_cells(r), interval(r, "+.3g"), r.get("verdict", "-")]
+            for r in others
         ]
         header = ["metric", name, "here", "95% interval of the change", "verdict"]
         parts += ["## Other metrics, means over seeds", table(header, rows)]
@@ -75,23 +130,17 @@ def answers(report: dict[str, Any]) -> list[str]:
     """What changed in single predictions, and the slices that are shown to have changed."""
     parts = []
     if report["answers"]:
+        numbers = ("fixed", "broken", "between_halves")
         rows = [
-            [
-                f"`{r['variant']}`",
-                *(f"{r[side]:.4f}" for side in ("before", "after")),
-                points(r),
-                f"{r['fixed']:,}",
-                f"{r['broken']:,}",
-                "-" if r["between_halves"] is None else f"{r['between_halves']:,}",
-            ]
+            [f"`{r['variant']}`", *side_cells(r), points(r)]
+            + ["-" if r[number] is None else f"{r[number]:,}" for number in numbers]
             for r in report["answers"]
         ]
         header = ["average of the seeds, test", report["base"], "here", "points, 95% interval"]
         parts.append(table([*header, "fixed", "broken", "two halves of the seeds differ in"], rows))
-    shown = [r for r in report["slices"] if r["verdict"] in SHOWN]
-    if shown:
-        rows = [[f"`{r['variant']}`", r["slice"], *difference_cells(r)] for r in shown]
-        parts += ["## Slices of validation", table(["variant", "slice", *DIFFERENCE_HEADER], rows)]
+    if shown := [r for r in report["slices"] if r["verdict"] in SHOWN]:
+        names = {"variant": "variant", "slice": "slice"}
+        parts += ["## Slices of validation", difference_table(shown, names)]
     return parts
 
 
@@ -120,10 +169,9 @@ def headline(report: dict[str, Any]) -> str:
 def accuracy(report: dict[str, Any]) -> list[str]:
     parts = []
     if report["accuracy"]:
-        corrected = (
-            f"Corrected for the rows of a split (Holm) and the number of {report['counted']}."
-        )
-        parts += ["## Accuracy", accuracy_table(report), f"{footnote(report)} {corrected}"]
+        counted = f"the rows of a split (Holm) and the number of {report['counted']}"
+        text = f"{footnote(report)} Corrected for {counted}."
+        parts += ["## Accuracy", accuracy_table(report), text]
     parts += report["notes"]
     if report["rounded"]:
         largest = math.ceil(10_000 * max(report["rounded"].values()) + 1e-6) / 100

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
 from workflow.base.errors import InputError, reading
@@ -24,7 +25,6 @@ from workflow.base.files import (
     METRICS,
     RERUN_HINT,
     SCORES,
-    DataFacts,
     read_json,
 )
 from workflow.base.schema import read_yaml
@@ -82,10 +82,9 @@ def resolve(revision: str) -> str:
     git("rev-parse", "--git-dir")
     with suppress(InputError):
         return git("rev-parse", "--verify", f"{revision}^{{commit}}").decode().strip()
-    commits = [e.commit for e in experiments() if e.name == revision]
-    if len(commits) == 1:
-        return commits[0]
-    if commits:
+    if commits := [e.commit for e in experiments() if e.name == revision]:
+        if len(commits) == 1:
+            return commits[0]
         listed = ", ".join(commit[:7] for commit in commits)
         raise InputError(f"several experiments are called {revision!r}; name a commit: {listed}")
     shallow = git("rev-parse", "--is-shallow-repository").strip() == b"true"
@@ -108,7 +107,15 @@ def merge_base(commit: str) -> str:
 class Results:
     """What compare and plot wrote, in the workspace or in a copy of a revision.
 
-    Every file is checked when it is first read: InputError if it is missing or damaged.
+    Attributes:
+        facts: of the data.
+        scores: a row per variant and seed, which are its index.
+        variants: their names.
+        seeds: which all variants share.
+        params: the values in params.yaml by dotted keys; unchecked, it may be of another version.
+
+    Raises:
+        InputError: a file is missing or damaged.
     """
 
     def __init__(self, name: str, folder: Path = Path()) -> None:
@@ -116,110 +123,54 @@ class Results:
         for path in (METRICS, SCORES, CORRECT):
             if not (folder / path).exists():
                 raise InputError(f"{name} has no {path}; run `dvc repro` in that version")
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Errors about a file of a revision name the revision: `dvc repro` cannot mend that."""
-        try:
-            yield
-        except InputError as error:
-            if self.folder == Path():
-                raise
-            message = str(error).removesuffix(RERUN_HINT).removesuffix(RESTORE_HINT)
-            message = message.replace(f"{self.folder}{os.sep}", "")
-            raise InputError(f"{message}; this is in {self.name}: compare with another") from None
-
-    @cached_property
-    def facts(self) -> DataFacts:
-        with self.reading():
-            return read_facts(self.folder / METRICS)
-
-    @cached_property
-    def scores(self) -> pd.DataFrame:
-        """A row per variant and seed."""
-        with self.reading():
-            return read_scores(self.folder / SCORES)
-
-    @cached_property
-    def variants(self) -> list[str]:
-        return list(self.scores["variant"].unique())
-
-    @cached_property
-    def seeds(self) -> list[int]:
-        """The seeds, which all variants share."""
-        return [int(seed) for seed in self.scores["seed"].unique()]
+        self.facts = read_facts(folder / METRICS)
+        self.metrics: dict[str, Any] = read_json(folder / METRICS, dict[str, Any])
+        self.scores = read_scores(folder / SCORES).set_index(["variant", "seed"])
+        self.variants: list[str] = self.scores.index.unique("variant").tolist()
+        self.seeds: list[int] = self.scores.index.unique("seed").tolist()
+        self.params: dict[str, Any] = dict(flatten(read_yaml(folder / PARAMS)))
 
     @cached_property
     def correct(self) -> dict[str, Correct]:
         """By variant, what each seed gets right; checked against the facts and scores."""
         by_variant = {}
         for variant in self.variants:
-            path = self.folder / CORRECT / f"{variant}.npz"
-            with self.reading():
-                bits = by_variant[variant] = read_correct(path)
-                if not self._belong_together(variant, bits):
-                    reason = f"not of the same run as {SCORES} and {METRICS}"
-                    raise InputError(f"{path}: {reason}{RERUN_HINT}")
+            path, scores = self.folder / CORRECT / f"{variant}.npz", self.scores.loc[variant]
+            correct = by_variant[variant] = read_correct(path)
+            same_run = (
+                correct.sha256.startswith(self.facts.sha256)
+                and correct.seeds.tolist() == scores.index.tolist()
+                and all(
+                    bits.shape[1] == self.reviews(split)
+                    and np.allclose(bits.mean(axis=1), scores[f"{split}_accuracy"], 0, 1e-5)
+                    for split, bits in correct.by_split.items()
+                )
+            )
+            if not same_run:
+                reason = f"not of the same run as {SCORES} and {METRICS}"
+                raise InputError(f"{path}: {reason}{RERUN_HINT}")
         return by_variant
 
-    def _belong_together(self, variant: str, bits: Correct) -> bool:
-        if not bits.sha256.startswith(self.facts.sha256):
-            return False
-        reviews = {"validation": self.facts.validation_reviews, "test": self.facts.test_reviews}
-        for split, right in bits.by_split.items():
-            accuracy = self.metric(variant, f"{split}_accuracy")
-            if bits.seeds.tolist() != list(accuracy.index):
-                return False
-            if right.shape != (len(accuracy), reviews[split]):
-                return False
-            if not np.allclose(right.mean(axis=1), accuracy, rtol=0, atol=1e-5):
-                return False
-        return True
+    def reviews(self, split: str) -> int:
+        """The number of validation or test reviews."""
+        return int(getattr(self.facts, f"{split}_reviews"))
+
+    def bits(self, variant: str, split: str, seeds: list[int]) -> NDArray[np.bool_]:
+        """What these seeds get right, (seeds, reviews); all seeds if the list is empty."""
+        correct = self.correct[variant]
+        return correct.by_split[split][np.isin(correct.seeds, seeds or self.seeds)]
 
     @cached_property
-    def held_out(self) -> "dict[str, pd.DataFrame] | None":
+    def held_out(self) -> dict[str, pd.DataFrame] | None:
         """By split, a row per review; None if an earlier version wrote these results."""
-        if not (self.folder / HELD_OUT_REVIEWS).exists():
+        path = self.folder / HELD_OUT_REVIEWS
+        if not path.exists():
             return None
-        with self.reading():
-            tables = read_descriptions(self.folder / HELD_OUT_REVIEWS)
-            for split, table in tables.items():
-                if len(table) != getattr(self.facts, f"{split}_reviews"):
-                    raise InputError(
-                        f"{HELD_OUT_REVIEWS}: not of the same run as {METRICS}{RERUN_HINT}"
-                    )
-            return tables
+        tables = read_descriptions(path)
+        if any(len(table) != self.reviews(split) for split, table in tables.items()):
+            raise InputError(f"{path}: not of the same run as {METRICS}{RERUN_HINT}")
+        return tables
 
-    def sizes(self, variant: str) -> dict[str, int]:
-        """Columns, weights and bytes of a variant; empty in results of earlier versions."""
-        return dict(self._metrics.get(variant, {}).get("size", {}))
-
-    @property
-    def has_rare_label(self) -> bool:
-        """Whether compare found a label so rare that it wrote more scores than accuracy."""
-        return any("test_f1_of_rarer_label" in self._metrics.get(v, {}) for v in self.variants)
-
-    @cached_property
-    def _metrics(self) -> dict[str, Any]:
-        with self.reading():
-            return read_json(self.folder / METRICS, dict[str, Any])  # type: ignore[no-any-return]
-
-    def metric(self, variant: str, name: str) -> "pd.Series[float]":
-        """A column of the scores of a variant, by seed."""
-        rows = self.scores[self.scores["variant"] == variant]
-        return rows.set_index("seed")[name]
-
-    def figures(self) -> dict[str, bytes]:
-        """The content of each picture by its file name."""
-        return {path.name: path.read_bytes() for path in sorted((self.folder / FIGURES).glob("*"))}
-
-    @cached_property
-    def params(self) -> dict[str, Any]:
-        """The values in params.yaml by dotted keys; unchecked, it may be of another version."""
-        with self.reading():
-            return dict(flatten(read_yaml(self.folder / PARAMS)))
-
-    @cached_property
     def stale_params(self) -> list[str]:
         """The keys of params.yaml whose values are not those that the stages ran with.
 
@@ -227,26 +178,23 @@ class Results:
         """
         if not (self.folder / LOCK).exists():
             return []
-        features = {key.split(".")[1] for key in self.params if key.startswith("features.")}
+        items = {key.split(".")[1] for key in self.params if key.startswith("features.")}
+        items |= {"", *self.variants}
+        stages = read_stages(self.folder / PIPELINE)
         stale: set[str] = set()
-        with self.reading():
-            stages = read_stages(self.folder / PIPELINE)
-            for full_name, stage in read_stages(self.folder / LOCK).items():
-                name, _, item = full_name.partition("@")
-                if name not in stages or item not in ("", *features, *self.variants):
-                    continue
+        for full_name, stage in read_stages(self.folder / LOCK).items():
+            name, _, item = full_name.partition("@")
+            if name in stages and item in items:
                 for block, value in stage.get("params", {}).get(str(PARAMS), {}).items():
-                    ran = dict(flatten(value, block))
                     here = {k: v for k, v in self.params.items() if f"{k}.".startswith(f"{block}.")}
-                    same = {k for k in here.keys() & ran.keys() if here[k] == ran[k]}
-                    stale |= {*here, *ran} - same
+                    stale |= changed_values(dict(flatten(value, block)), here).keys()
         return sorted(stale)
 
-    def recipe(self, variant: str) -> dict[str, Any]:
-        """What params.yaml says of the variant's recipe, unchecked."""
-        place = f"{self.params.get(f'variants.{variant}.recipe')}."
-        params = self.params.items()
-        return {key.removeprefix(place): v for key, v in params if key.startswith(place)}
+
+def changed_values(old: dict[str, Any], new: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Both values of each key where they differ; a missing one is None."""
+    values = {key: {"old": old.get(key), "new": new.get(key)} for key in {**old, **new}}
+    return {key: value for key, value in values.items() if value["old"] != value["new"]}
 
 
 def flatten(value: Any, above: str = "") -> Iterator[tuple[str, Any]]:
@@ -273,21 +221,18 @@ def read_stages(path: Path) -> dict[str, dict[str, Any]]:
 class Experiment(NamedTuple):
     """What `dvc exp run` keeps in Git, as refs/exps/BA/SE…/NAME."""
 
-    name: str
     commit: str
-    base: str
     tree: str  # the same files, the same tree
+    base: str
+    name: str
 
 
 def experiments() -> list[Experiment]:
     """DVC's experiments in this clone."""
-    found = []
-    form = "--format=%(objectname) %(tree) %(refname)"
-    for line in git("for-each-ref", form, "refs/exps").decode().splitlines():
-        commit, tree, reference = line.split(" ", 2)
-        if match := re.fullmatch("refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/(.+)", reference):
-            found.append(Experiment(match[3], commit, match[1] + match[2], tree))
-    return found
+    listed = git("for-each-ref", "--format=%(objectname) %(tree) %(refname)", "refs/exps").decode()
+    reference = r"^(\w+) (\w+) refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/(.+)$"
+    found = re.findall(reference, listed, re.MULTILINE)
+    return [Experiment(commit, tree, a + b, name) for commit, tree, a, b, name in found]
 
 
 def without_results(base: str) -> dict[str, str]:
@@ -316,16 +261,23 @@ def revision(name: str) -> Iterator[tuple[Results, str]]:
     """The results that a revision has in Git, in a temporary folder, and its commit.
 
     Raises:
-        InputError: this clone has no such revision, or the revision has no results.
+        InputError: this clone has no such revision, or its results are missing or damaged, also if
+            that is found only in the body: `dvc repro`, which other messages name, cannot mend it.
     """
     commit = resolve(name)
     title = name if commit.startswith(name) else f"{name} ({commit[:7]})"
     listed = git("ls-tree", "--name-only", "-z", commit, "./").decode().split("\0")
     wanted = (str(PARAMS), str(PIPELINE), str(LOCK), METRICS.parts[0], FIGURES.parts[0])
-    paths = [path for path in wanted if path in listed]
     with tempfile.TemporaryDirectory() as folder:
-        if paths:
+        if paths := [path for path in wanted if path in listed]:
             archive = git("archive", "--format=zip", "-0", commit, "--", *paths)
             with zipfile.ZipFile(io.BytesIO(archive)) as files:
                 files.extractall(folder)  # writes neither links nor outside of the folder
-        yield Results(title, Path(folder)), commit
+        try:
+            yield Results(title, Path(folder)), commit
+        except InputError as error:
+            if folder not in str(error):
+                raise
+            message = str(error).replace(f"{folder}{os.sep}", "")
+            message = message.removesuffix(RERUN_HINT).removesuffix(RESTORE_HINT)
+            raise InputError(f"{message}; this is in {title}: compare with another") from None
