@@ -349,17 +349,3 @@ def test_an_array_damaged_between_stages_is_regenerated(
     assert "the training arrays are damaged; run `dvc repro` to regenerate it" in sentence
     command(copy, mirror, home, "dvc repro")
     assert outcome(copy) == outcome(repository)
-
-
-def test_a_clock_set_back_hides_no_change(copy: Path, mirror: Path, home: Path):
-    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
-    if not library:
-        pytest.skip("needs libfaketime")
-    line = "dvc repro --single-item vectorize@multi_hot"
-    past = ("env", f"LD_PRELOAD={library}", "FAKETIME=-3d", *line.split())
-    assert stages_run(command(copy, mirror, home, *past)) == []
-    edit_params(copy, features__multi_hot__num_words=45)
-    assert stages_run(command(copy, mirror, home, *past)) == ["vectorize@multi_hot"]
-    assert (
-        stages_run(command(copy, mirror, home, "dvc repro --single-item vectorize@multi_hot")) == []
-    )
