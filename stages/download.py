@@ -25,11 +25,7 @@ READERS = {"keras": keras_archive, "bundled": bundled_reviews, "csv": csv_review
 
 
 def first_available(data: DataParams) -> tuple[str, Corpus]:
-    """The name and the corpus of the first available source in `data.sources`.
-
-    Raises:
-        InputError: none is available.
-    """
+    """The name and the corpus of the first available source in `data.sources`."""
     failures = []
     for source in data.sources:
         try:
@@ -50,15 +46,13 @@ def first_available(data: DataParams) -> tuple[str, Corpus]:
 
 def first_reviews(corpus: Corpus, limit: int) -> Corpus:
     """The first `limit` training and test reviews; InputError unless both have both labels."""
-    first = corpus._replace(
-        training=corpus.training.between(0, limit), test=corpus.test.between(0, limit)
-    )
-    if any(len(np.unique(reviews.labels)) < 2 for reviews in (first.training, first.test)):
+    training, test = corpus.training.between(0, limit), corpus.test.between(0, limit)
+    if min(len(np.unique(reviews.labels)) for reviews in (training, test)) < 2:
         raise InputError(
             f"params.yaml: data.limit: the first {limit} training and test reviews do not have "
             "both labels; expected a larger limit"
         )
-    return first
+    return corpus._replace(training=training, test=test)
 
 
 def main() -> None:
@@ -70,19 +64,19 @@ def main() -> None:
         source=f"{source}:{corpus.file}" if corpus.file else source,
         tokenizer=corpus.tokenizer,
         sha256=content_hash(corpus),
-        vocabulary=len(corpus.word_index),
+        vocabulary=len(corpus.words),
         test_reviews=len(corpus.test),
         limit=data.limit,
     )
     folder = empty_folder(REVIEWS)
     save_reviews([corpus.training], folder, "training")
     save_reviews([corpus.test], folder, "test")
-    # In order of the ranks, as it is read.
-    (folder / "word_index.json").write_text(json.dumps(corpus.word_index, indent=0), "utf-8")
+    ranks = {word: rank for rank, word in enumerate(corpus.words, 1)}  # in order, as it is read
+    (folder / "word_index.json").write_text(json.dumps(ranks, indent=0), "utf-8")
     write_json(folder / "facts.json", facts.model_dump(exclude_none=True))
     print(
         f"{source}: {len(corpus.training):,} training and {len(corpus.test):,} test reviews, "
-        f"{len(corpus.word_index):,} words; of the training reviews, "
+        f"{len(corpus.words):,} words; of the training reviews, "
         f"{corpus.training.labels.mean():.1%} are positive"
     )
 

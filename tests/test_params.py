@@ -35,11 +35,6 @@ CANDIDATE = {"recipe": "model", "features": "multi_hot"}
 MINE = CANDIDATE | {"recipe": "baselines.mine"}
 
 
-def test_the_committed_parameters_are_valid():
-    params = load_params(PROJECT / "params.yaml")
-    assert {"book", "single", params.compare.reference, "candidate"} <= set(params.variants)
-
-
 @pytest.mark.parametrize(
     ("key", "value", "answer"),
     [
@@ -52,23 +47,32 @@ def test_the_committed_parameters_are_valid():
         ("model__units", 2.5, "model.units: 2.5 is not allowed"),
         ("model__layers", [{} for _ in range(33)], "model.layers: [{}, {}, "),
         (
-            "model__optimizer",
-            "adamm",
-            "model.optimizer: 'adamm' is not allowed: expected one of ad",
+            "model__layers",
+            [{"unit": 1}],
+            "model.layers.0.unit: unknown key (1); expected one of",
         ),
+        ("model__optimizer", "adamm", "model.optimizer: 'adamm' is not allowed: expected one of a"),
         ("model__loss", "accuracy", "model.loss: 'accuracy' is not allowed: expected one of BCE,"),
-        (
-            "model__activation",
-            "rellu",
-            "model.activation: 'rellu' is not allowed: expected one of ",
-        ),
+        ("model__activation", "rellu", "model.activation: 'rellu' is not allowed: expected one of"),
         ("data__validation", 1.0, "data.validation: 1.0 is not allowed: input should be less than"),
-        (
-            "data__sources",
-            ["kaggle"],
-            "data.sources.0: 'kaggle' is not allowed: expected one of ker",
-        ),
+        ("data__sources", ["kaggle"], "data.sources.0: 'kaggle' is not allowed: expected one of "),
         ("data__sources", [], "data.sources: [] is not allowed"),
+        ("data__csv__label", "text", "data.csv: text and label are both 'text'"),
+        ("data__csv__positive", None, "data.csv: positive and negative must be both null or both"),
+        ("data__csv__positive", "negative", "data.csv: positive and negative are both 'negative'"),
+        ("data__csv__positive", [], "data.csv.positive: [] is not allowed: expected a label, or"),
+        ("data__csv__positive", [4, ""], "data.csv.positive: [4, ''] is not allowed"),
+        ("data__csv__positive", [None], "data.csv.positive: [None] is not allowed"),
+        ("data__csv__positive", float("nan"), "data.csv.positive: nan is not allowed"),
+        ("data__csv__path", "", "data.csv.path: '' is not allowed"),
+        ("data__csv__test_share", 1.0, "data.csv.test_share: 1.0 is not allowed"),
+        ("data__csv__encoding", "utf-9", "data.csv.encoding: 'utf-9' is not allowed: expected a t"),
+        ("data__csv__encoding", "base64", "data.csv.encoding: 'base64' is not allowed"),
+        ("data__csv__encoding", "undefined", "data.csv.encoding: 'undefined' is not allowed"),
+        ("data__csv__delimiter", ";;", "data.csv.delimiter: ';;' is not allowed"),
+        ("data__csv__delimiter", '"', "data.csv.delimiter: '\"' is not allowed"),
+        ("data__csv__tokenizer", "words", "data.csv.tokenizer: 'words' is not allowed"),
+        ("data__csv__duplicates", True, "data.csv.duplicates: True is not allowed"),
         ("features__multi_hot__num_words", -1, "features.multi_hot.num_words: -1 is not allowed"),
         ("features__ngrams__max_n", 0, "features.ngrams.max_n: 0 is not allowed"),
         ("features__ngrams__max_n", 20, "features.ngrams.max_n: 20 is not allowed"),
@@ -79,20 +83,22 @@ def test_the_committed_parameters_are_valid():
         ("variants__mine", "model", "variants.mine: 'model' is not allowed"),
         ("variants__mine", {"recipe": "model"}, "variants.mine.features: missing"),
         ("variants__single__features", "bag", "variants.single.features: 'bag' is not allowed"),
-        ("compare__min_effect", -0.1, "compare.min_effect: -0.1 is not allowed"),
-        (
-            "compare__reference",
-            "best",
-            "compare.reference: 'best' is not a variant; expected one of ",
-        ),
         ("variants__data", CANDIDATE, "variants.data: the metrics use this name"),
         ("variants", {"../x": CANDIDATE}, "variants.../x.[key]: '../x' is not allowed"),
+        ("compare__min_effect", -0.1, "compare.min_effect: -0.1 is not allowed"),
+        ("compare__reference", "best", "compare.reference: 'best' is not a variant; expected one"),
     ],
 )
 def test_what_is_wrong_is_named(path: Path, key: str, value: Any, answer: str):
     edit_params(path.parent, **{key: value})
-    assert answer.casefold() in refusal(path).removeprefix(f"{path}: ").casefold()
-    assert "\n" not in refusal(path)
+    sentence = refusal(path).removeprefix(f"{path}: ")
+    assert sentence.casefold().startswith(answer.casefold())
+    assert "\n" not in sentence
+
+
+def test_labels_are_compared_as_numbers(path: Path):
+    edit_params(path.parent, data__csv__positive=[1, "1.0"], data__csv__negative=1.0)
+    assert refusal(path) == f"{path}: data.csv: positive and negative are both '1'"
 
 
 def test_every_mistake_gets_its_line(path: Path):
@@ -106,50 +112,31 @@ def test_every_mistake_gets_its_line(path: Path):
 
 
 def test_an_old_name_is_answered_by_the_new_one(path: Path):
-    edit_params(
-        path.parent,
-        data__csv__tokens="ascii",
-        features__ngrams__largest_n=3,
-        features__ngrams__fewest_reviews=2,
-        features__ngrams__most_columns=None,
-        features__ngrams__weights={},
-        compare__smallest=0.002,
-        model__naive_bayes=True,
-        model__lazy=True,
-    )
+    renamed = {
+        "data__csv__tokens": "tokenizer",
+        "features__ngrams__largest_n": "max_n",
+        "features__ngrams__fewest_reviews": "min_reviews",
+        "features__ngrams__most_columns": "max_columns",
+        "features__ngrams__weights": "position_weights",
+        "compare__smallest": "min_effect",
+        "model__naive_bayes": "naive_bayes_scaling",
+        "model__lazy": "sparse_updates",
+    }
+    edit_params(path.parent, **renamed)
     assert [line.split(": ", 1)[1] for line in refusal(path).splitlines()] == [
-        "data.csv.tokens: this key is now called tokenizer",
-        "features.ngrams.largest_n: this key is now called max_n",
-        "features.ngrams.fewest_reviews: this key is now called min_reviews",
-        "features.ngrams.most_columns: this key is now called max_columns",
-        "features.ngrams.weights: this key is now called position_weights",
-        "compare.smallest: this key is now called min_effect",
-        "model.naive_bayes: this key is now called naive_bayes_scaling",
-        "model.lazy: this key is now called sparse_updates",
+        f"{old.replace('__', '.')}: this key is now called {new}" for old, new in renamed.items()
     ]
 
 
-def test_without_the_file_one_is_in_the_wrong_folder(tmp_path: Path):
-    assert "run stages and commands in the project's folder" in refusal(tmp_path / "params.yaml")
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("dropout", 0.5), ("units", 64), ("activation", "elu"), ("kernel_l2", 0.1)],
-)
-def test_the_candidates_layers_take_what_the_block_says(key: str, value: Any):
-    model = load_params(PROJECT / "params.yaml").model
-    changed = type(model)(**model.model_dump() | {key: value, "layers": model.layers})
-    assert {getattr(layer, key) for layer in changed.hidden_layers} == {value}
-
-
-def test_a_layer_keeps_what_it_sets_itself():
-    first, second, third = (
-        load_params(PROJECT / "params.yaml").recipe("three_regularized").hidden_layers
-    )
+def test_a_layer_takes_what_it_does_not_set_from_its_recipe():
+    params = load_params(PROJECT / "params.yaml")
+    first, second, third = params.recipe("three_regularized").hidden_layers
     assert [first.dropout, second.dropout, third.dropout] == [0.5, 0.5, 0.0]
     assert [first.kernel_l1, second.kernel_l1, third.kernel_l1] == [0.0, 0.01, 0.0]
     assert {layer.activation for layer in (first, second, third)} == {"tanh"}
+    changes = {"dropout": 0.5, "units": 64, "activation": "elu", "kernel_l2": 0.1}
+    (layer,) = params.model.model_copy(update=changes).hidden_layers
+    assert changes.items() <= layer.model_dump().items()
 
 
 def test_the_names_are_those_of_keras():
@@ -170,10 +157,8 @@ def test_the_names_are_those_of_keras():
     ("key", "value"),
     [
         ("model.dropout", 0.5),
-        ("variants.candidate.features", "multi_hot"),
         ("features.ngrams.max_columns", 1000),
         ("train.seeds", 3),
-        ("data.limit", 1000),
         ("data.csv.path", "my reviews.csv"),
     ],
 )
@@ -193,7 +178,7 @@ def test_the_quotes_of_the_page_are_read(path: Path):
     for setting in re.findall('-S "(data.csv.positive=.*?)"', page):
         apply_overrides(path, [setting])
         values.append(load_params(path).data.csv.positive)
-    assert values == ["好", ["好", "很好"]]
+    assert values == [["好"], ["好", "很好"]]
 
 
 @pytest.mark.parametrize("key", ["data.sources", "data.keras.archive_sha256", "model.layers"])

@@ -6,6 +6,7 @@ alone: the schema of another one can refuse a file, but changes nothing that thi
 """
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -30,6 +31,11 @@ RENAMED = {  # since version 0.2
     "naive_bayes": "naive_bayes_scaling",
     "lazy": "sparse_updates",
 }
+
+
+def unknown(name: str, kind: str, known: Iterable[str]) -> str:
+    """What is wrong with a name that is none of those known."""
+    return f"{shortened(name)} is not a {kind}; expected one of {', '.join(known)}"
 
 
 class Variant(Block):
@@ -57,21 +63,15 @@ class Params(Block):
 
     @model_validator(mode="after")
     def _references_exist(self) -> "Params":
+        if "data" in self.variants:
+            raise ValueError("variants.data: the metrics use this name for the facts of the data")
         for name, variant in self.variants.items():
-            if name == "data":
-                raise ValueError(
-                    "variants.data: the metrics use this name for the facts of the data set"
-                )
             if variant.recipe not in self.recipes:
-                raise ValueError(
-                    f"variants.{name}.recipe: {shortened(variant.recipe)} is not a recipe in this "
-                    f"file; expected one of {', '.join(self.recipes)}"
-                )
+                sentence = unknown(variant.recipe, "recipe in this file", self.recipes)
+                raise ValueError(f"variants.{name}.recipe: {sentence}")
         if self.compare.reference not in self.variants:
-            raise ValueError(
-                f"compare.reference: {shortened(self.compare.reference)} is not a variant; "
-                f"expected one of {', '.join(self.variants)}"
-            )
+            sentence = unknown(self.compare.reference, "variant", self.variants)
+            raise ValueError(f"compare.reference: {sentence}")
         return self
 
     @model_validator(mode="after")
@@ -91,19 +91,16 @@ class Params(Block):
 
     def _variant(self, name: str) -> Variant:
         if name not in self.variants:
-            raise InputError(
-                f"{name!r} is not a variant; expected one of {', '.join(self.variants)}"
-            )
+            raise InputError(unknown(name, "variant", self.variants))
         return self.variants[name]
 
 
 def feature_set(name: str) -> FeatureSet:
     """`name` if there is such a feature set; else InputError."""
-    for known in get_args(FeatureSet):
-        if name == known:
-            return known  # type: ignore[no-any-return]
-    expected = ", ".join(get_args(FeatureSet))
-    raise InputError(f"{name!r} is not a feature set; expected one of {expected}")
+    known: dict[str, FeatureSet] = {known: known for known in get_args(FeatureSet)}
+    if name not in known:
+        raise InputError(unknown(name, "feature set", known))
+    return known[name]
 
 
 def item_from_argv() -> str:
@@ -112,14 +109,9 @@ def item_from_argv() -> str:
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
-    """Read and check the parameters.
-
-    Raises:
-        InputError: a line for each mistake: the key, its value, what is allowed.
-    """
+    """The checked parameters; InputError with a line for each mistake."""
     if not path.exists():
         raise InputError(
             f"there is no {path} here: run stages and commands in the project's folder"
         )
-    params: Params = validate(Params, read_yaml(path), path, RENAMED)
-    return params
+    return validate(Params, read_yaml(path), path, RENAMED)  # type: ignore[no-any-return]

@@ -65,29 +65,19 @@ class Reviews:
 
 def split_validation(training: Reviews, validation_reviews: int) -> tuple[Reviews, Reviews]:
     """The validation reviews, which come first as in the notebook, and the train reviews."""
-    return (
-        training.between(0, validation_reviews),
-        training.between(validation_reviews, len(training)),
-    )
+    train = training.between(validation_reviews, len(training))
+    return training.between(0, validation_reviews), train
 
 
 def load_reviews(split: str) -> Reviews:
-    """Memory-map the word ranks in data/reviews of `test` or `training`, which is all others.
-
-    Raises:
-        InputError: they are missing or damaged.
-    """
+    """The word ranks in data/reviews of `test` or `training`, which is all others."""
     facts = read_json(REVIEWS / "facts.json", ReviewFacts)
     number = facts.test_reviews if split == "test" else None
     return load_arrays(REVIEWS, split, number, facts.vocabulary + 1, weighted=False)
 
 
 def load_vectors(folder: Path, split: str) -> Reviews:
-    """Memory-map the vectors of `training`, which is all but test, or `test`.
-
-    Raises:
-        InputError: they are missing, damaged or do not fit facts.json.
-    """
+    """The vectors in a folder of vectorize of `test` or `training`, which is all others."""
     facts = read_json(folder / "facts.json", FeatureFacts)
     training = facts.validation_reviews + facts.train_reviews
     number = facts.test_reviews if split == "test" else training
@@ -97,10 +87,10 @@ def load_vectors(folder: Path, split: str) -> Reviews:
 def load_arrays(
     folder: Path, split: str, number: int | None, columns: int, *, weighted: bool
 ) -> Reviews:
-    """The `number` of reviews written by `save_reviews`, all values below `columns`.
+    """Memory-map `number` reviews that `save_reviews` wrote, all values below `columns`.
 
     Raises:
-        InputError: they are missing or damaged.
+        InputError: they are missing, damaged, or others.
     """
 
     def load(name: str) -> NDArray[Any]:
@@ -121,16 +111,12 @@ def load_arrays(
             and (offsets[1:] >= offsets[:-1]).all()
             and values.max(initial=0) < columns
             and labels.max() <= 1
-            and (weights is None or are_weights(weights, len(values)))
+            and (weights is None or weights.dtype == np.float32)
+            and (weights is None or weights.shape == values.shape)
+            and (weights is None or np.isfinite(weights).all())
         ):
             raise ValueError(f"the {split} arrays are damaged")
         return Reviews(values, offsets, labels, weights)
-
-
-def are_weights(weights: NDArray[Any], number: int) -> bool:
-    """Whether they are this `number` of finite float32 values."""
-    fits = weights.dtype == np.float32 and weights.shape == (number,)
-    return fits and bool(np.isfinite(weights).all())
 
 
 def save_reviews(blocks: Iterable[Reviews], folder: Path, split: str) -> None:

@@ -32,13 +32,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def validate(schema: type[Block], values: object, path: Path, renamed: dict[str, str]) -> Any:
-    """`values` as a `schema`.
-
-    Args:
-        schema: what is allowed.
-        values: the content of the file.
-        path: the file, named in the messages.
-        renamed: the new names of old keys.
+    """The content of a file as a `schema`; `renamed` has the new names of old keys.
 
     Raises:
         InputError: a line for each mistake: the key, its value, what is allowed.

@@ -4,7 +4,7 @@ import hashlib
 from array import array as flat_array
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,17 +23,9 @@ class Corpus(NamedTuple):
 
     training: Reviews
     test: Reviews
-    word_index: dict[str, int]  # word -> rank, by rank
+    words: list[str]  # by rank
     tokenizer: Tokenizer = "ascii"
     file: str = ""  # the name of the user's file
-
-
-def check_labels(labels: NDArray[Any], reviews: int) -> None:
-    """ValueError unless there is one label, 0 or 1, for each of the reviews."""
-    if labels.shape != (reviews,) or reviews == 0:
-        raise ValueError(f"{reviews} reviews have labels of shape {labels.shape}")
-    if labels.dtype.kind not in "iu" or not np.isin(labels, (0, 1)).all():
-        raise ValueError("a label is neither 0 nor 1")
 
 
 def number_words(
@@ -58,16 +50,10 @@ def number_words(
 def rank_words(
     reviews: Reviews, words: Sequence[str], training_rows: Integers, test_rows: Integers
 ) -> Corpus:
-    """Divide reviews of word numbers into training and test reviews of word ranks.
+    """Divide reviews, numbered by `number_words`, into training and test reviews of word ranks.
 
     Words are ranked by falling count in the training reviews; those with the same count by their
     number. A word that no training review has is dropped from the test reviews, as in the archive.
-
-    Args:
-        reviews: words as `number_words` numbers them.
-        words: the word of each number.
-        training_rows: the training reviews, in their order.
-        test_rows: the test reviews, in their order.
 
     Raises:
         ValueError: there is no word in the training reviews, or there are more than MAX_WORDS.
@@ -84,7 +70,7 @@ def rank_words(
     return Corpus(
         pick(reviews, training_rows, rank),
         pick(reviews, test_rows, rank),
-        {words[number]: rank for rank, number in enumerate(ranked.tolist(), 1)},
+        [words[number] for number in ranked.tolist()],
     )
 
 
@@ -114,7 +100,7 @@ def pick(reviews: Reviews, rows: Integers, rank: NDArray[np.uint32]) -> Reviews:
 
 def content_hash(corpus: Corpus) -> str:
     """The sha256 of all arrays and of the words by rank: the same data, the same hash."""
-    digest = hashlib.sha256("\n".join(corpus.word_index).encode())
+    digest = hashlib.sha256("\n".join(corpus.words).encode())
     for reviews in (corpus.training, corpus.test):
         for array in (reviews.values, reviews.offsets, reviews.labels):
             digest.update(array.data)

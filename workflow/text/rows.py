@@ -12,6 +12,7 @@ import io
 import itertools
 import lzma
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -71,19 +72,22 @@ def read_lines(stream: Any, encoding: str) -> Iterator[str]:
     # What cannot be decoded becomes surrogates, so that its line can be named.
     text = io.TextIOWrapper(stream, codec, "surrogateescape", newline="")
     for number in itertools.count(1):
+        undecodable = None
         try:
             line = text.readline(MAX_LENGTH + 1)
             line.encode()
             if "\0" in line:
-                raise UnicodeDecodeError(encoding, line.encode(encoding), 0, 1, "NUL")
-        except UnicodeError as error:
-            content = getattr(error, "object", b"")
-            if isinstance(content, str):
-                content = content.encode(encoding, "surrogateescape")
+                undecodable = line.encode(encoding)
+        except UnicodeEncodeError:
+            undecodable = line.encode(encoding, "surrogateescape")
+        except UnicodeDecodeError as error:  # of an encoding that has no such surrogates
+            undecodable = error.object
+        if undecodable is not None:
             raise ValueError(
                 f"line {number}: not in the encoding {encoding}; it may be in "
-                f"{likely_encoding(content)}: set data.csv.encoding in params.yaml, or --encoding"
-            ) from None
+                f"{likely_encoding(undecodable)}: set data.csv.encoding in params.yaml, "
+                "or --encoding"
+            )
         if len(line) > MAX_LENGTH:
             raise ValueError(f"line {number} has more than {MAX_LENGTH:,} characters")
         if not line:
@@ -96,11 +100,9 @@ def likely_encoding(content: bytes) -> str:
     if b"\0" in content or content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     for name in ("utf-8", "cp1252"):
-        try:
+        with suppress(UnicodeDecodeError):
             content.decode(name)
-        except UnicodeDecodeError:
-            continue
-        return name
+            return name
     return "latin-1"
 
 
@@ -115,25 +117,21 @@ def table_rows(
         if delimiter != usual:
             warn(f"read with the delimiter {delimiter!r}, which fits the header {first.strip()!r}")
     reader = csv.reader(itertools.chain([first], lines), delimiter=delimiter, strict=True)
+    number = 0
     header: list[str] = []
-    for number in itertools.count(1):
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise ValueError(f"row {number}: {error}; is a quote left open?") from None
-        if not row:
-            continue
-        if not header:
-            header = row
-            check_header(header, columns)
-        elif len(row) != len(header):
-            raise ValueError(
-                f"row {number}: {len(row)} values, but the header has {len(header)} columns"
-            )
-        else:
-            yield number, dict(zip(header, row, strict=True))
+    try:
+        for number, row in enumerate(reader, 1):
+            if row and not header:
+                header = row
+                check_header(header, columns)
+            elif row and len(row) != len(header):
+                raise ValueError(
+                    f"row {number}: {len(row)} values, but the header has {len(header)} columns"
+                )
+            elif row:
+                yield number, dict(zip(header, row, strict=True))
+    except csv.Error as error:
+        raise ValueError(f"row {number + 1}: {error}; is a quote left open?") from None
 
 
 def fitting_delimiter(header: str, columns: Sequence[str], usual: str) -> str:
