@@ -19,14 +19,11 @@ INSTALL = $(if $(shell "$(PYTHON)" -c "$(HAS_PIP)" 2>/dev/null && echo yes),$(PI
 INSTALLED := from importlib.metadata import version; version("dvc"), version("imdb-workflow")
 
 # A value arrives as typed: through the environment, where neither make nor the shell interprets it.
-unexport TEXT BASE VARIANT N URL
-export TYPED_TEXT := $(value TEXT)
-export TYPED_BASE := $(value BASE)
-export TYPED_VARIANT := $(value VARIANT)
-export TYPED_N := $(value N)
-export TYPED_URL := $(value URL)
+VALUES := TEXT BASE VARIANT N URL
+unexport $(VALUES)
+$(foreach name,$(VALUES),$(eval export TYPED_$(name) := $$(value $(name))))
 
-KNOWN := TEXT BASE VARIANT N URL ARGS PYTHON ACTIVATE
+KNOWN := $(VALUES) ARGS PYTHON ACTIVATE
 TYPED := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 UNKNOWN := $(strip $(filter-out $(KNOWN),$(TYPED)))
 $(if $(UNKNOWN),$(error unknown variable $(UNKNOWN); expected one of $(KNOWN)))
@@ -96,17 +93,12 @@ page: setup-dev  ## the page of dvc plots show and diff, with Vega inside: .dvc/
 bench: setup-dev  ## speed, memory and other classifiers: benchmarks/results.md, rivals.md; an hour
 	$(ACTIVATE) && python -m benchmarks.bench $(ARGS)
 
-optimism: setup-dev  ## validation against test accuracy: benchmarks/optimism.md
-	$(ACTIVATE) && python -m benchmarks.optimism
-
-claims: setup-dev  ## the notebook's choices one at a time, and more data: benchmarks/claims.md
-	$(ACTIVATE) && python -m benchmarks.claims
-
-serving: setup-dev  ## how fast and how exact an export is: benchmarks/serving.md
-	$(ACTIVATE) && python -m benchmarks.serving
-
-rounding: setup-dev  ## how far rounding moves the accuracies: benchmarks/rounding.md
-	$(ACTIVATE) && python -m benchmarks.rounding
+optimism:  ## validation against test accuracy: benchmarks/optimism.md
+claims:  ## the notebook's choices one at a time, and more data: benchmarks/claims.md
+serving:  ## how fast and how exact an export is: benchmarks/serving.md
+rounding:  ## how far rounding moves the accuracies: benchmarks/rounding.md
+optimism claims serving rounding: setup-dev
+	$(ACTIVATE) && python -m benchmarks.$@
 
 review: setup  ## the workspace against BASE: make review BASE=main ARGS="--fail-on worse"
 	@$(ACTIVATE) && python -m commands.review $${TYPED_BASE:+"$$TYPED_BASE"} $(ARGS)

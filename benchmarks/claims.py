@@ -8,20 +8,20 @@ writes  benchmarks/claims.md
 GROWN are trained on parts of the train split. The validation split judges, as in `make review`.
 """
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from benchmarks.measure import paragraph, table, write_page
+from benchmarks.measure import write_page
 from benchmarks.retrained import Vectors, correct, load
 from workflow.evaluation.scores import mean_and_std
-from workflow.evaluation.significance import Difference, difference, verdicts
+from workflow.evaluation.significance import difference, verdicts
 from workflow.model.params import Recipe
 from workflow.model.training import train_all
 from workflow.params import Params, load_params
+from workflow.report.review_page import points, table
 
 FROM, TO = "book", "single"
 GROWN = "single", "candidate"
@@ -66,12 +66,8 @@ def change_table(params: Params) -> str:
     rows = []
     for name, d in differences.items():
         best = f"{100 * (others[name].best.mean() - base.best.mean()):+.2f}"
-        rows.append([name, points(d), words[name], best])
-    return table("|points, last epoch|verdict|points, best epoch", rows)
-
-
-def points(d: Difference) -> str:
-    return "{:+.2f} [{:+.2f}, {:+.2f}]".format(*(100 * x for x in (d.mean, d.low, d.high)))
+        rows.append([name, points(d._asdict()), words[name], best])
+    return table("|points, last epoch|verdict|points, best epoch".split("|"), rows)
 
 
 def grown(params: Params, variant: str) -> dict[int, Outcome]:
@@ -98,7 +94,7 @@ def size_table(params: Params, by_variant: dict[str, dict[int, Outcome]]) -> str
             columns.append([mean_and_std(accuracies, ".2%") for accuracies in last])
         header += f"|{variant}, best epoch"
         columns.append([mean_and_std(of.best, ".2%") for of in outcomes.values()])
-    return table(header, [list(row) for row in zip(*columns, strict=True)])
+    return table(header.split("|"), [list(row) for row in zip(*columns, strict=True)])
 
 
 def main() -> None:
@@ -110,21 +106,17 @@ def main() -> None:
         *_, fewer, every = outcomes
         gains[variant] = difference(outcomes[every].correct, outcomes[fewer].correct)
     words = verdicts(gains, params.compare.min_effect)
-    listed = "; ".join(f"`{variant}` {points(d)}, {words[variant]}" for variant, d in gains.items())
+    listed = "; ".join(f"`{v}` {points(d._asdict())}, {words[v]}" for v, d in gains.items())
     write_page(
-        Path(__file__).with_suffix(".md"),
+        "claims",
         changes,
         size_table(params, by_variant),
-        paragraph(
-            f"""From {fewer:,} to {every:,} reviews, in points of validation accuracy with 95%
-            interval: {listed}."""
-        ),
-        paragraph(
-            f"""Written by `make claims`: first what each change to `{FROM}` does alone, then
-            validation accuracy by the number of reviews trained on, mean ± standard deviation over
-            {len(params.train.all_seeds)} seeds. N-grams are those of all training reviews
-            throughout: they are found without labels."""
-        ),
+        f"""From {fewer:,} to {every:,} reviews, in points of validation accuracy with 95%
+        interval: {listed}.""",
+        f"""Written by `make claims`: first what each change to `{FROM}` does alone, then
+        validation accuracy by the number of reviews trained on, mean ± standard deviation over
+        {len(params.train.all_seeds)} seeds. N-grams are those of all training reviews
+        throughout: they are found without labels.""",
     )
 
 

@@ -1,11 +1,10 @@
-"""The classifiers of others, tuned or tried; each run is a process of its own.
+"""Other classifiers, tuned or tried; each run is a process of its own.
 
 usage   python -m benchmarks.classifiers NAME tune|SETTING
-        python -m benchmarks.classifiers ngrams
 reads   training.txt, test.txt, as benchmarks/texts.py writes them
 prints  JSON. `tune`: how many settings there are, the best one and its accuracy on the notebook's
         10,000 validation reviews after training on the other 15,000. SETTING, which is JSON: the
-        test accuracy after training on all 25,000. `ngrams`: how many CountVectorizer finds.
+        test accuracy after training on all 25,000.
 """
 
 import importlib
@@ -154,14 +153,12 @@ def fasttext(setting: Setting, train: Reviews, test: Reviews) -> Labels:
 
 
 def main() -> None:
-    name, *rest = sys.argv[1:]
+    name, setting = sys.argv[1:]
     result: Any
-    if name == "ngrams":
-        result = count(read("training"), read("test"), 3, 2)[0].shape[1]
-    elif rest == ["tune"]:
+    if setting == "tune":
         result = tune(name)
     else:
-        result = accuracy(name, json.loads(rest[0]), read("training"), read("test"))
+        result = accuracy(name, json.loads(setting), read("training"), read("test"))
     print(json.dumps(result))
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
-from tabulate import tabulate
 
 from workflow.model.seeds import CLUSTER
 
@@ -83,18 +82,18 @@ def measured(part: str) -> list[Measured]:
     return json.loads(path.read_text("utf-8"))["repetitions"] if path.exists() else []
 
 
-def table(header: str, rows: list[list[str]]) -> str:
-    return tabulate(rows, header.split("|"), tablefmt="github", disable_numparse=True)
-
-
 def paragraph(text: str) -> str:
-    return textwrap.fill(
-        " ".join(text.split()), 100, break_long_words=False, break_on_hyphens=False
-    )
+    """The text in lines of up to 100 letters; headings, lists and tables stay as they are."""
+    if text.startswith(("#", "-", "|")):
+        return text
+    wrapper = textwrap.TextWrapper(100, break_long_words=False, break_on_hyphens=False)
+    return wrapper.fill(" ".join(text.split()))
 
 
-def write_page(path: Path, *parts: str) -> None:
-    path.write_text("\n\n".join(parts) + "\n", "utf-8")
+def write_page(name: str, *parts: str) -> None:
+    """Write a page of benchmarks/."""
+    content = "\n\n".join(map(paragraph, parts)) + "\n"
+    Path(__file__).with_name(f"{name}.md").write_text(content, "utf-8")
 
 
 def spread(values: list[float], digits: int) -> str:

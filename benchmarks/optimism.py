@@ -8,17 +8,17 @@ Both are of networks trained on the train split alone: with `refit`, they are tr
 """
 
 import math
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.measure import paragraph, table, write_page
+from benchmarks.measure import write_page
 from benchmarks.retrained import Bits, load, train_again
 from workflow.base.files import CORRECT, HELD_OUT
 from workflow.evaluation.results import read_correct
 from workflow.evaluation.significance import difference
 from workflow.params import Params, load_params
+from workflow.report.review_page import table
 
 
 def first_fits(params: Params, variant: str) -> Bits:
@@ -42,17 +42,13 @@ def main() -> None:
         gap = f"{gaps[-1]:+.2f} ± {100 * error:.2f}"
         rows.append([f"`{variant}`", f"{validation:.2%}", f"{test:.2%}", gap])
     write_page(
-        Path(__file__).with_suffix(".md"),
-        paragraph(
-            f"""Networks trained on the train split alone have {min(gaps):.1f} to {max(gaps):.1f}
-            points more on validation than on test."""
-        ),
-        paragraph(
-            f"""Written by `make optimism`: means over {params.train.seeds} seeds; the gap with its
-            standard error, which takes reviews as independent. Variants with `refit` are trained
-            here without it, so that all of them have seen the same reviews."""
-        ),
-        table("variant|validation|test|gap, points", rows),
+        "optimism",
+        f"""Networks trained on the train split alone have {min(gaps):.1f} to {max(gaps):.1f}
+        points more on validation than on test.""",
+        f"""Written by `make optimism`: means over {params.train.seeds} seeds; the gap with its
+        standard error, which takes reviews as independent. Variants with `refit` are trained
+        here without it, so that all of them have seen the same reviews.""",
+        table("variant|validation|test|gap, points".split("|"), rows),
     )
 
 

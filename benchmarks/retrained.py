@@ -1,4 +1,4 @@
-"""Variants trained again in this process, otherwise than params.yaml says."""
+"""Variants trained again in this process, with other settings than those in params.yaml."""
 
 from pathlib import Path
 from tempfile import NamedTemporaryFile

@@ -1,25 +1,25 @@
-"""How far the metrics move when sums are rounded otherwise, as by another kind of processor.
+"""How far the metrics move when sums are rounded differently, as by another kind of processor.
 
 usage   python -m benchmarks.rounding
 reads   params.yaml, data/FEATURES/, metrics/scores.csv
 writes  benchmarks/rounding.md
 
 Every seed is trained again, with the columns of each review in reverse order: the vectors are the
-same, but the first layer sums them in the opposite order, which rounds every step otherwise.
+same, but the first layer sums them in the opposite order, which rounds every step differently.
 """
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.measure import paragraph, table, write_page
+from benchmarks.measure import write_page
 from benchmarks.retrained import Vectors, load, train_again
 from workflow.base.files import HELD_OUT, SCORES
 from workflow.base.reviews import Reviews
 from workflow.evaluation.results import read_scores
 from workflow.params import load_params
+from workflow.report.review_page import table
 
 
 def in_reverse(reviews: Reviews) -> Reviews:
@@ -50,17 +50,13 @@ def main() -> None:
             rows.append([f"`{variant}`", split, *values])
     of_seed, of_mean = np.max(moves, axis=0)
     write_page(
-        Path(__file__).with_suffix(".md"),
-        paragraph(
-            f"""With the sums of the first layer in another order, the accuracy of a seed moves by
-            up to {of_seed:.2f} points and the mean of all seeds by up to {of_mean:.2f} points."""
-        ),
-        paragraph(
-            """Written by `make rounding`: how far the accuracy of one seed moves at most, how far
-            the mean moves, and, for comparison, the standard deviation from seed to seed, in
-            points."""
-        ),
-        table("variant|accuracy|one seed|mean|sd of the seeds", rows),
+        "rounding",
+        f"""With the sums of the first layer in another order, the accuracy of a seed moves by
+        up to {of_seed:.2f} points and the mean of all seeds by up to {of_mean:.2f} points.""",
+        """Written by `make rounding`: how far the accuracy of one seed moves at most, how far
+        the mean moves, and, for comparison, the standard deviation from seed to seed, in
+        points.""",
+        table("variant|accuracy|one seed|mean|sd of the seeds".split("|"), rows),
     )
 
 

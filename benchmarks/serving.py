@@ -1,4 +1,4 @@
-"""How fast an export answers, how large it is, and how near to the networks that it is made of.
+"""How fast an export is, how large, and how close to the networks that it is made from.
 
 usage   python -m benchmarks.serving
 reads   models/candidate, data/reviews, data/predictions/candidate, docs/serving.md
@@ -8,7 +8,6 @@ writes  benchmarks/serving.md; exports/candidate
 import re
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,10 +18,11 @@ import numpy as np
 import requests
 import tensorflow as tf
 
-from benchmarks.measure import machine, paragraph, table, write_page
+from benchmarks.measure import machine, python, size, write_page
 from workflow.base.files import CANDIDATE, MODELS, PREDICTIONS, REVIEWS
 from workflow.base.labels import is_positive
 from workflow.base.reviews import load_reviews
+from workflow.report.review_page import table
 from workflow.text.vocabulary import Vocabulary
 
 EXPORT = Path("exports") / CANDIDATE
@@ -35,12 +35,6 @@ def timed(function: Callable[..., Any], *arguments: Any, **options: Any) -> tupl
     start = time.perf_counter()
     result = function(*arguments, **options)
     return time.perf_counter() - start, result
-
-
-def command(*arguments: str) -> float:
-    """How long a command takes in a process of its own."""
-    line = [sys.executable, "-m", *arguments]
-    return timed(subprocess.run, line, check=True, capture_output=True)[0]
 
 
 def over_http(texts: list[str]) -> float:
@@ -64,8 +58,8 @@ def over_http(texts: list[str]) -> float:
 
 
 def main() -> None:
-    export = command("commands.export", CANDIDATE)
-    sentence = command("commands.predict", CANDIDATE, "--sentence", "A great film")
+    export = python(Path(), "commands.export", CANDIDATE).seconds
+    sentence = python(Path(), "commands.predict", CANDIDATE, "--sentence", "A great film").seconds
     reviews, vocabulary = load_reviews("test"), Vocabulary.load(REVIEWS)
     texts = [vocabulary.decode(block.values) for block in reviews.blocks(1)]
     loading, model = timed(tf.saved_model.load, str(EXPORT))
@@ -77,20 +71,16 @@ def main() -> None:
     found = np.concatenate([answer["probability"] for _, answer in served]).astype(float)
     expected = np.load(PREDICTIONS / CANDIDATE / "test.npy").mean(axis=0, dtype=float)
     right = [f"{(is_positive(p) == reviews.labels).mean():.2%}" for p in (found, expected)]
-    size, of_networks = (
-        sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
-        for folder in (EXPORT, MODELS / CANDIDATE)
-    )
+    bytes_of_export, bytes_of_networks = size(EXPORT), size(MODELS / CANDIDATE)
     write_page(
-        Path(__file__).with_suffix(".md"),
-        paragraph(
-            f"""The export has {size:.0f} MB, `{MODELS / CANDIDATE}` {of_networks:.0f} MB. On the
-            {len(texts):,} test reviews its accuracy is {right[0]}, that of the networks {right[1]};
-            no probability differs by more than {np.abs(found - expected).max():.5f}."""
-        ),
-        paragraph("Written by `make serving`, on " + machine() + "."),
+        "serving",
+        f"""The export has {bytes_of_export / 1e6:.0f} MB, `{MODELS / CANDIDATE}`
+        {bytes_of_networks / 1e6:.0f} MB. On the
+        {len(texts):,} test reviews its accuracy is {right[0]}, that of the networks {right[1]};
+        no probability differs by more than {np.abs(found - expected).max():.5f}.""",
+        f"Written by `make serving`, on {machine()}.",
         table(
-            "|time",
+            "|time".split("|"),
             [
                 ["one text, in Python: median", f"{1000 * statistics.median(one):.1f} ms"],
                 ["one text, by FastAPI: median", f"{1000 * over_http(texts[:REQUESTS]):.1f} ms"],

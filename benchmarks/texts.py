@@ -1,4 +1,4 @@
-"""The reviews as texts, for the classifiers of others; and any number of reviews made of them.
+"""The reviews as texts, for other classifiers; and any number of reviews made of them.
 
 usage   python -m benchmarks.texts [CSV REVIEWS]
 reads   data/reviews/

@@ -30,37 +30,12 @@ window.vegaEmbed = (place, chart) => {
   });
 };
 """
-HTML = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-{refresh_tag}
-<title>DVC plots</title>
-<!-- Made by python -m commands.plots_page: Vega, Vega-Lite and Vega-Embed, of BSD licence. -->
-<script>(() => {
-VEGA
-})();</script>
-<style>
-  :root { color-scheme: light dark; }
-  body { display: flex; flex-direction: column; max-width: 800px; font-family: sans-serif; }
-  body > div { margin-bottom: 2em; }
-  body > div[id^="plots_history"] { order: 1; } /* the learning curves come last */
-  .vega-embed { width: 100%; }
-  div:has(> div > img) { white-space: normal !important; }
-  img { max-width: 100%; }
-</style>
-</head>
-<body>
-{plot_divs}
-</body>
-</html>
-"""
 
 
 def page() -> str:
     """The page; DVC replaces {refresh_tag} and {plot_divs}."""
-    return HTML.replace("VEGA", vl_convert.javascript_bundle(EMBED, VEGA_LITE).strip(), 1)
+    html = Path(__file__).with_suffix(".html").read_text("utf-8")
+    return html.replace("VEGA", vl_convert.javascript_bundle(EMBED, VEGA_LITE).strip(), 1)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from tests.conftest import PROJECT, call
 from workflow.base.files import METRICS
 
 MAKEFILE = PROJECT / "Makefile"
-ODD = """a&b;`c` $d $(e) "f" 'g' *"""
+ODD = """a&b;`c` $d $(error e) "f" 'g' *"""
 
 
 def make(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -36,43 +36,33 @@ def test_help_lists_every_target():
     assert listed == targets == set(" ".join(phony).split())
 
 
-@pytest.mark.parametrize(
-    ("target", "variable"),
-    [
-        ("review", "BASE"),
-        ("sweep", "BASE"),
-        ("predict", "TEXT"),
-        ("predict", "VARIANT"),
-        ("export", "VARIANT"),
-        ("errors", "VARIANT"),
-        ("decode", "N"),
-        ("remote", "URL"),
-    ],
-)
-@pytest.mark.parametrize("by", ["argument", "environment"])
-def test_a_value_reaches_the_command_as_typed(target: str, variable: str, by: str, tmp_path: Path):
-    """The project's Makefile with an environment whose commands print their arguments."""
-    bin_ = tmp_path / ".venv/bin"
-    bin_.mkdir(parents=True)
-    (bin_ / "activate").write_text(f"PATH={bin_}:$PATH")
+def test_a_value_reaches_the_command_as_typed(tmp_path: Path):
+    """The project's Makefile with commands that print their arguments."""
     for name in ("python", "dvc"):
-        (bin_ / name).write_text('#!/bin/sh\nprintf "%s\\0" "$@"\n')
-        (bin_ / name).chmod(0o755)
-    for name in ("installed", "installed-dev"):
-        (tmp_path / ".venv" / name).touch()
+        (tmp_path / name).write_text('#!/bin/sh\nprintf "%s\\0" "$@"\n')
+        (tmp_path / name).chmod(0o755)
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc/config").touch()
-    for name in ("requirements.txt", "requirements-dev.txt"):
-        (tmp_path / name).touch()
-        os.utime(tmp_path / name, (0, 0))
-    typed = [f"{variable}={ODD}"] if by == "argument" else []
-    printed = subprocess.check_output(
-        ["make", "--silent", "-f", MAKEFILE, target, *typed],
-        cwd=tmp_path,
-        env=os.environ | ({variable: ODD} if by == "environment" else {}),
-        text=True,
-    )
-    assert [word.removeprefix("--sentence=") for word in printed.split("\0")].count(ODD) == 1
+    installed = "ACTIVATE=true PYTHON=true -o .venv/installed -o .venv/installed-dev".split()
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    for target, variables in {
+        "review": ["BASE"],
+        "sweep": ["BASE"],
+        "predict": ["TEXT", "VARIANT"],
+        "export": ["VARIANT"],
+        "errors": ["VARIANT"],
+        "decode": ["N"],
+        "remote": ["URL"],
+    }.items():
+        command = ["make", "-s", "-f", str(MAKEFILE), *installed, target]
+        typed = [f"{variable}={ODD}" for variable in variables]
+        for words, env in (
+            ([*command, *typed], environment),
+            (command, environment | dict.fromkeys(variables, ODD)),
+        ):
+            printed = subprocess.check_output(words, cwd=tmp_path, env=env, text=True)
+            values = [word.removeprefix("--sentence=") for word in printed.split("\0")]
+            assert values.count(ODD) == len(variables), target
 
 
 def test_after_a_run_it_says_what_is_there_and_what_comes_next(
@@ -104,24 +94,24 @@ def test_a_misspelt_variable_is_refused():
     assert "unknown variable VARIENT; expected one of TEXT BASE VARIANT" in refused.stderr
 
 
-@pytest.mark.parametrize("redirection", ["PIP_USER=1", "PIP_TARGET={}", "PIP_PREFIX={}"])
-def test_pip_installs_into_the_environment_whatever_it_is_told(redirection: str, tmp_path: Path):
+def test_pip_installs_into_the_environment_whatever_it_is_told(tmp_path: Path):
     """The line of `make setup` that installs the project itself, into an environment of its own."""
-    name, _, value = redirection.format(tmp_path / "elsewhere").partition("=")
-    environment = tmp_path / "environment"
+    elsewhere, environment = str(tmp_path / "elsewhere"), tmp_path / "environment"
     venv.create(environment, system_site_packages=True)
     site = next(environment.glob("lib/python*/site-packages"))
     (site / "tools.pth").write_text("\n".join(path for path in sys.path if "site-packages" in path))
     (line,) = re.findall(r"\$\(INSTALL\) (--no-index .*)", MAKEFILE.read_text())
     pip = make("--eval", "show: ; @echo '$(PIP)'", "show").stdout.strip()
     command = f"{pip} {line}".replace(".venv/bin/python", f"'{environment / 'bin/python'}'")
-    subprocess.run(["sh", "-c", command], cwd=PROJECT, env=os.environ | {name: value}, check=True)
-    imported = "import workflow; print(workflow.__file__)"
+    told = {"PIP_USER": "1", "PIP_TARGET": elsewhere, "PIP_PREFIX": elsewhere}
+    subprocess.run(["sh", "-c", command], cwd=PROJECT, env=os.environ | told, check=True)
     printed = subprocess.check_output(
-        [environment / "bin/python", "-c", imported], cwd=tmp_path, text=True
+        [environment / "bin/python", "-c", "import workflow; print(workflow.__file__)"],
+        cwd=tmp_path,
+        text=True,
     )
     assert printed.strip() == str(PROJECT / "workflow/__init__.py")
-    assert not (tmp_path / "elsewhere").exists()
+    assert not Path(elsewhere).exists()
 
 
 @pytest.mark.parametrize(

@@ -2,31 +2,23 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from pathlib import Path
 
 import keras
 import numpy as np
-import pytest
 
 from tests.conftest import (
-    PATIENCE,
     PER_VARIANT,
     Dvc,
     Experiment,
     attempt,
-    call,
     command,
     edit_params,
     environment,
     stages_run,
 )
-
-
-def test_nothing_runs_a_second_time(dvc: Dvc):
-    assert stages_run(dvc("repro")) == []
 
 
 def test_results_are_what_is_documented(repository: Path):
@@ -36,22 +28,17 @@ def test_results_are_what_is_documented(repository: Path):
     assert list(metrics["single"]) == means
     assert list(metrics["candidate"]) == sorted([*means, "gain", "verdict"])
     assert metrics["candidate"]["verdict"] in ("better", "worse", "trivial", "same", "~")
-    assert sorted(path.name for path in (repository / "metrics/correct").iterdir()) == [
-        "candidate.npz",
-        "single.npz",
-    ]
     model = keras.models.load_model(repository / "models/single/seed-2.keras")
     assert model.input_shape == (None, 50)
     probabilities = np.load(repository / "data/predictions/candidate/test.npy")
     assert (probabilities.shape, probabilities.dtype) == ((3, 40), np.float32)
-    figures = sorted(path.name for path in (repository / "plots/figures").iterdir())
-    assert figures == [
-        "differences.png",
-        "error_rates.png",
-        "learning_curves_candidate.png",
-        "learning_curves_single.png",
-        "test_accuracy.png",
-    ]
+    names = "differences error_rates learning_curves_candidate learning_curves_single test_accuracy"
+    for folder, suffix, expected in (
+        ("metrics/correct", ".npz", "candidate single"),
+        ("plots/figures", ".png", names),
+    ):
+        files = sorted(path.name for path in (repository / folder).iterdir())
+        assert files == [name + suffix for name in expected.split()]
 
 
 def test_an_experiment_with_the_candidate_trains_it_alone(
@@ -86,20 +73,10 @@ def test_a_wrong_value_stops_before_any_training(copy: Path, mirror: Path, home:
     assert stages_run(dvc("repro")) == []
 
 
-def test_a_new_variant_is_trained_alone(copy: Path, dvc: Dvc, monkeypatch: pytest.MonkeyPatch):
-    """And compared, once it has results; those of the reference will do."""
+def test_a_new_variant_is_trained_alone(copy: Path, dvc: Dvc):
     edit_params(copy, variants__mine={"recipe": "baselines.single", "features": "multi_hot"})
     alone = {f"{stage}@mine" for stage in PER_VARIANT}
     assert set(json.loads(dvc("status --json"))) == alone | {"compare", "plot"}
-    monkeypatch.chdir(copy)
-    mine = Path(shutil.copytree("data/predictions/single", "data/predictions/mine"))
-    scores = (mine / "scores.csv").read_text()
-    (mine / "scores.csv").unlink()  # it may be a link to the cache
-    (mine / "scores.csv").write_text(scores.replace("single,", "mine,"))
-    call("stages.compare")
-    metrics = json.loads((copy / "metrics/metrics.json").read_text())
-    assert metrics["mine"]["gain"] == 0
-    assert metrics["mine"]["test_accuracy"] == metrics["single"]["test_accuracy"]
 
 
 def test_a_lock_that_is_not_current_is_noticed_without_data(
@@ -133,17 +110,9 @@ def test_an_interrupted_training_is_no_result(copy: Path, mirror: Path, home: Pa
         start_new_session=True,
     ) as process:
         assert process.stdout is not None
-        output = ""
-        while "at most 10000 epochs" not in output:  # it trains by then
-            line = process.stdout.readline()
-            assert line, output
-            output += line
+        assert any("at most 10000 epochs" in line for line in process.stdout)  # it trains by then
         os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does
-        try:
-            output += process.communicate(timeout=PATIENCE)[0]
-        finally:
-            if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)
+        output = process.stdout.read()
     assert process.returncode != 0
     assert "Traceback" not in output
     assert not list(copy.glob("models/candidate/*.keras"))

@@ -6,14 +6,17 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from commands import readme
-from tests.conftest import PROJECT, call
+from tests.conftest import PROJECT, Experiment, call
 from workflow.base.errors import InputError
 from workflow.base.files import DIFFERENCES, HELD_OUT, HISTORY, METRICS, NOTEBOOK_VALUES, SCORES
+from workflow.evaluation.results import Correct
 from workflow.params import load_params
-from workflow.report.notebook import CONCLUSIONS
+from workflow.report import model_card
+from workflow.report.sources import CONCLUSIONS, read_sources
 
 
 @pytest.fixture
@@ -24,25 +27,33 @@ def results(copy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return copy
 
 
+def rows(text: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.split("|")] for line in text.splitlines() if "|" in line]
+
+
 def test_only_what_stands_between_the_marks_is_regenerated(results: Path):
-    page = "before\n<!-- results -->\nBEFORE\n<!-- /results -->\nafter <!-- other --> end\n"
+    errors = "<!-- card_errors -->\nBEFORE\n<!-- /card_errors -->"
+    page = f"before\n<!-- results -->\nX\n<!-- /results -->\nafter <!-- other -->\n{errors}\n"
     for name in ("README.md", "MODEL_CARD.md"):
         (results / name).write_text(page)
+    shutil.move("models", "elsewhere")  # without them nothing is known of the errors
     call("commands.readme")
     for name in ("README.md", "MODEL_CARD.md"):
         filled = (results / name).read_text("utf-8")
-        assert re.sub(r"\|.*\|\n", "", filled) == page.replace("BEFORE\n", "")
-        rows = [line.split("|") for line in filled.splitlines() if line.startswith("| `")]
+        assert re.sub(r"\|.*\|\n", "", filled) == page.replace("X\n", "")
         # The candidate is refitted on all 60 training reviews, of which 24 validate before.
-        assert [(row[1].strip(), row[-2].strip()) for row in rows] == [
-            ("`single`", "36"),
-            ("`candidate`", "60"),
-        ]
+        trained_on = [row[-2] for row in rows(filled) if row[1].startswith("`")]
+        assert trained_on == ["36", "60"]
+    shutil.move("elsewhere", "models")
+    call("commands.readme")
+    table = rows((results / "MODEL_CARD.md").read_text("utf-8"))
+    assert sum(int(row[3]) for row in table if row[1] == "label") == 40  # test reviews
 
 
 def test_what_is_said_of_the_notebook_stays_if_one_of_its_variants_is_gone(results: Path):
-    sources = readme.read_sources(results)
-    page = "\n".join(f"<!-- {name} -->\nBEFORE\n<!-- /{name} -->" for name in readme.OF_NOTEBOOK)
+    sources = read_sources(results)
+    names = readme.ABOUT_NOTEBOOK
+    page = "\n".join(f"<!-- {name} -->\nBEFORE\n<!-- /{name} -->" for name in names)
     assert readme.fill(page, sources) == page  # single_regularized is not trained here
     values, conclusions = sources.notebook_values, sources.notebook_conclusions
     fewer = sources._replace(
@@ -52,66 +63,85 @@ def test_what_is_said_of_the_notebook_stays_if_one_of_its_variants_is_gone(resul
     assert "BEFORE" not in readme.fill(page, fewer)
 
 
-def test_errors_are_counted_if_the_predictions_are_here(results: Path):
-    page = "<!-- card_errors -->\nBEFORE\n<!-- /card_errors -->\n"
-    for name in ("README.md", "MODEL_CARD.md"):
-        (results / name).write_text(page)
-    shutil.move("models", "elsewhere")
-    call("commands.readme")
-    assert (results / "MODEL_CARD.md").read_text() == page
-    shutil.move("elsewhere", "models")
-    call("commands.readme")
-    rows = [line.split("|") for line in (results / "MODEL_CARD.md").read_text().splitlines()]
-    labels = [int(row[3]) for row in rows if len(row) > 3 and row[1].strip() == "label"]
-    assert sum(labels) == 40  # test reviews
-
-
 def test_the_pipeline_is_drawn_with_one_node_for_all_variants_of_a_stage(results: Path):
-    arrows = readme.pipeline(readme.read_sources(results)).splitlines()[2:-1]
-    assert [arrow.split() for arrow in arrows] == [
-        ["compare", "-->", "plot"],
-        ["download", "-->", "compare"],
-        ["download", "-->", "vectorize"],
-        ["evaluate", "-->", "compare"],
-        ["train", "-->", "curves"],
-        ["train", "-->", "evaluate"],
-        ["vectorize", "-->", "curves"],
-        ["vectorize", "-->", "evaluate"],
-        ["vectorize", "-->", "train"],
-    ]
+    """The small one has fewer variants than the one on the page, but the same stages."""
+    assert readme.pipeline(read_sources()) in (PROJECT / "README.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("damage", ["conflict", "cut"])
-@pytest.mark.parametrize(
-    "path",
-    [SCORES, DIFFERENCES, HISTORY / "single.csv", NOTEBOOK_VALUES, CONCLUSIONS],
-    ids=str,
-)
-def test_a_damaged_table_is_named(results: Path, path: Path, damage: str):
-    lines = (results / path).read_text("utf-8").splitlines()
-    lines = [lines[0], "<<<<<<< HEAD", *lines[1:]] if damage == "conflict" else [*lines[:2], "a,"]
-    (results / path).write_text("\n".join(lines), "utf-8")
-    with pytest.raises(InputError, match=path.name):
-        readme.read_sources(results)
+def test_the_example_is_what_dvc_and_the_review_say_of_an_experiment(
+    experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(experiment.folder)
+    committed = subprocess.check_output(["git", "show", f"HEAD:{METRICS}"])
+    before, after = (
+        json.loads(text)["candidate"]["validation_accuracy"]
+        for text in (committed, METRICS.read_text())
+    )
+    example = readme.with_example(read_sources(), "one")
+    diff = re.findall(r"candidate\.validation_accuracy +(\S+) +(\S+)", str(example.metrics_diff))
+    assert [(float(old), float(new)) for old, new in diff] == [(before, after)]
+    (review,) = [row for row in rows(str(example.review)) if row[2] == "validation"]
+    assert review[3:5] == [f"{before:.4f}", f"{after:.4f}"]
+
+
+def test_a_damaged_table_is_named(results: Path):
+    for path in (SCORES, DIFFERENCES, HISTORY / "single.csv", NOTEBOOK_VALUES, CONCLUSIONS):
+        whole = path.read_text("utf-8")
+        lines = whole.splitlines()
+        for damaged in ([lines[0], "<<<<<<< HEAD", *lines[1:]], [*lines[:2], "a,"]):
+            path.write_text("\n".join(damaged), "utf-8")
+            with pytest.raises(InputError, match=path.name):
+                read_sources()
+        path.write_text(whole, "utf-8")
+
+
+def test_own_reviews_are_named_and_their_errors_are_not_shown(results: Path):
+    sources = read_sources()
+    card = sources._replace(facts=sources.facts.model_copy(update={"source": "csv:own.csv"}))
+    said = "**Not the dataset above, but own reviews.** reviews from own.csv: "
+    assert model_card.data(card).startswith(said)
+    assert "`make errors` writes errors/candidate.html" in str(model_card.errors(card))
+
+
+def test_the_card_compares_with_the_smallest_variant_that_is_not_shown_to_be_worse(results: Path):
+    """Two are as good, of which one has more weights; the smallest of all is worse."""
+    right = np.random.default_rng(0).random((6, 5000)) < 0.9
+    bits = dict.fromkeys(HELD_OUT, right)
+    worse = {split: right & (np.arange(5000) > 999) for split in bits}
+    flipped = {split: right ^ (np.arange(5000) == s) for s, split in enumerate(bits)}
+    variants = {"candidate": bits, "single": worse, "large": flipped, "small": flipped}
+    sizes = {"candidate": 9, "single": 1, "large": 8, "small": 7}
+    average = {"accuracy": 0.9, "low": 0.89, "high": 0.91, "brier": 0.1, "calibration_error": 0.02}
+    card = read_sources()._replace(
+        correct={v: Correct("0", np.arange(6), by_split) for v, by_split in variants.items()},
+        metrics={v: {"size": {"weights": n}, "average": average} for v, n in sizes.items()},
+    )
+    shown = {row[1]: row[2] for row in rows(model_card.values(card))}
+    assert shown["reviews trained on"] == "60 (`single`: 36)"  # the candidate is refitted
+    assert re.match(r"[+-]0.0\d \[", shown["accuracy minus that of `small`, test"])
+    assert shown["accuracy of the average, test"] == "90.00% [89.00%, 91.00%]"
+    assert shown["calibration error of the average, test"] == "2.00%"
+    del card.correct["small"], card.correct["large"]
+    assert model_card.smallest_not_beaten(card) is None
 
 
 # --- what holds for the published results: `make check` -------------------------------------------
 
 
-@pytest.fixture
-def committed(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of the last commit."""
-    archive = tmp_path / "archive.zip"
-    command = ["git", "archive", "--output", str(archive), "HEAD"]
+    folder = tmp_path_factory.mktemp("committed")
+    command = ["git", "archive", "--output", str(folder / "archive.zip"), "HEAD"]
     if subprocess.run(command, cwd=PROJECT, check=False).returncode:
         pytest.skip("not a Git checkout")
-    shutil.unpack_archive(archive, tmp_path / "committed")
-    return tmp_path / "committed"
+    shutil.unpack_archive(folder / "archive.zip", folder)
+    return folder
 
 
 @pytest.mark.published
 def test_the_committed_pages_have_the_committed_values(committed: Path):
-    sources = readme.read_sources(committed)
+    sources = read_sources(committed)
     pages = [*committed.glob("*.md"), *(committed / "docs").glob("*.md")]
     texts = {page.name: page.read_text("utf-8") for page in pages}
     assert "| `candidate`" in texts["README.md"]
@@ -119,34 +149,28 @@ def test_the_committed_pages_have_the_committed_values(committed: Path):
     assert stale == []  # `make readme` updates them
     wrong = (~sources.correct["candidate"].by_split["test"]).all(axis=0).sum()
     assert f"\n{wrong:,} of 25,000 test reviews" in texts["MODEL_CARD.md"]
+    for page in ("rounding", "optimism"):  # was measured of these variants
+        measured = (committed / f"benchmarks/{page}.md").read_text("utf-8")
+        variants = set(re.findall(r"^\| `(\w+)`", measured, re.MULTILINE))
+        assert variants == set(load_params(committed / "params.yaml").variants)
 
 
 @pytest.mark.published
-def test_the_example_in_the_readme_changes_the_committed_results(committed: Path):
+def test_the_example_on_the_pages_changes_the_committed_results(committed: Path):
     """If the candidate changed: CONTRIBUTING.md says how to regenerate the example."""
-    text = (committed / "README.md").read_text("utf-8")
+    pages = "README.md", "docs/experiments.md"
+    text = "".join((committed / page).read_text("utf-8") for page in pages)
     before = json.loads((committed / METRICS).read_text())["candidate"]
     for block in ("average", "size"):
         before |= {f"{block}.{name}": value for name, value in before[block].items()}
-    diff = re.findall(
-        r"^metrics/metrics.json +candidate\.([\w.]+) +(\S+) +(\S+) +(\S+)$", text, re.MULTILINE
-    )
+    diff = re.findall(r"metrics.json +candidate\.(\S+) +(\S+) +(\S+) +(\S+)\n", text)
     assert diff
     for name, old, new, change in diff:
         assert float(old) == before[name]
         assert float(new) - float(old) == pytest.approx(float(change), abs=1e-6)
-    review = re.findall(
-        r"^\| `candidate` +\| (\w+) +\| ([\d.]+) +\| ([\d.]+) +\| (\S+) ", text, re.MULTILINE
-    )
-    assert [split for split, *_ in review] == [*HELD_OUT]
-    for split, old, new, points in review:
+    review = {row[2]: row for row in rows(text) if row[1] == "`candidate`" and row[2] in HELD_OUT}
+    assert [*review] == [*HELD_OUT]
+    for split, (_, _, _, old, new, points, *_) in review.items():
         assert float(old) == before[f"{split}_accuracy"]
-        assert 100 * (float(new) - float(old)) == pytest.approx(float(points), abs=0.011)
-
-
-@pytest.mark.published
-@pytest.mark.parametrize("page", ["rounding", "optimism"])
-def test_what_was_measured_of_the_variants_was_measured_of_these(committed: Path, page: str):
-    measured = (committed / f"benchmarks/{page}.md").read_text("utf-8")
-    variants = load_params(committed / "params.yaml").variants
-    assert set(re.findall(r"^\| `(\w+)`", measured, re.MULTILINE)) == set(variants)
+        gain = float(points.split()[0])
+        assert 100 * (float(new) - float(old)) == pytest.approx(gain, abs=0.011)
