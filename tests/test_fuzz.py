@@ -32,7 +32,6 @@ from workflow.base.files import (
 from workflow.base.reviews import Reviews, load_vectors
 from workflow.evaluation.results import Correct, read_correct, read_facts, read_history, read_scores
 from workflow.params import Params, load_params
-from workflow.text.imdb import parse_archive
 
 NGRAMS, BITS, CURVES = features_folder("ngrams"), CORRECT / "single.npz", HISTORY / "single.csv"
 SEEDS = range(1, 4)
@@ -168,20 +167,6 @@ def test_values_that_cannot_be_run(tmp_path, key: str, value: Any, answer: str):
 
 
 # --- the word index of the archive ----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"", b"{}", b"[]", b"null", b'{"a": 1.0}', b'{"a": true}', b'{"a": NaN}', b'{"a": 2}',
-        b'{"a": 1, "b": 1}', b'{"a": 1, "b": 3}', b'{"a": [1]}', b'{"a": "1"}', b'{"\\ud800": 1}',
-        b'{"\xff": 1}', b'{"a": 1' + b"0" * 5000 + b"}", b"[" * 1_000_000,
-    ],
-    ids=lambda content: repr(content[:20]),
-)  # fmt: skip
-def test_a_word_index_of_another_kind_is_refused(content: bytes):
-    with pytest.raises(InputError, match="the archive is not that of keras"):
-        parse_archive(b"", content)
 
 
 # --- what the stages hand on ----------------------------------------------------------------------

@@ -3,15 +3,14 @@
 import importlib.util
 import io
 import itertools
+import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import ConfigDict, TypeAdapter
 
-from workflow.base.errors import InputError, reading
+from workflow.base.errors import InputError
 from workflow.base.reviews import Reviews
 from workflow.text.corpus import Corpus, number_words, rank_words
 from workflow.text.fetch import check_hash, find, read
@@ -20,55 +19,33 @@ from workflow.text.tokenizer import ascii_tokens
 
 
 def keras_archive(data: DataParams) -> Corpus:
-    """The reviews as `keras.datasets.imdb` serves them, in its order."""
+    """The reviews as `keras.datasets.imdb` serves them, in its order.
+
+    The archive holds Python pickles, which can run code; `find` returns only what has the hash in
+    params.yaml.
+    """
     source = data.keras
     word_index = find("imdb_word_index.json", source.word_index_sha256, source.url)
     archive = find("imdb.npz", source.archive_sha256, source.url)
-    return parse_archive(archive, word_index)
-
-
-def parse_archive(archive: bytes, word_index: bytes) -> Corpus:
-    """Turn the two files into a corpus; InputError if they hold something else.
-
-    The archive holds Python pickles, which can run code: check its hash first.
-    """
-    splits = []
-    with reading("the archive is not that of keras.datasets.imdb"):
-        words = words_by_rank(word_index)
-        random = np.random.RandomState(113)  # of `keras.datasets.imdb.load_data`
-        with np.load(io.BytesIO(archive), allow_pickle=True) as arrays:
-            for split in ("train", "test"):
-                reviews, labels = arrays[f"x_{split}"], arrays[f"y_{split}"]
-                splits.append(flatten(reviews, labels, len(words), random))
-    training, test = splits
-    return Corpus(training, test, words)
-
-
-def words_by_rank(word_index: bytes) -> list[str]:
-    """The words of a JSON object that gives each its rank."""
-    json_object = TypeAdapter(dict[str, int], config=ConfigDict(strict=True))
-    ranks = json_object.validate_json(word_index)
-    words = sorted(ranks, key=ranks.__getitem__)
-    if [ranks[word] for word in words] != list(range(1, len(words) + 1)):
-        raise ValueError("the ranks of the word index are not 1, 2, 3, …")
-    return words
+    random = np.random.RandomState(113)  # of `keras.datasets.imdb.load_data`
+    with np.load(io.BytesIO(archive), allow_pickle=True) as arrays:
+        training, test = (
+            flatten(arrays[f"x_{split}"], arrays[f"y_{split}"], random)
+            for split in ("train", "test")
+        )
+    ranks = json.loads(word_index)
+    return Corpus(training, test, sorted(ranks, key=ranks.get))
 
 
 def flatten(
-    reviews: NDArray[Any], labels: NDArray[Any], words: int, random: np.random.RandomState
+    reviews: NDArray[np.object_], labels: NDArray[np.int64], random: np.random.RandomState
 ) -> Reviews:
-    """Lists of ranks from 1 to `words`, and labels 0 and 1, as flat arrays in a drawn order."""
-    if labels.shape != (len(reviews),) or not len(reviews):
-        raise ValueError(f"{len(reviews)} reviews have labels of shape {labels.shape}")
-    if labels.dtype.kind not in "iu" or not np.isin(labels, (0, 1)).all():
-        raise ValueError("a label is neither 0 nor 1")
+    """Lists of ranks from 1, and labels 0 and 1, as flat arrays in a drawn order."""
     order = np.arange(len(reviews))
     random.shuffle(order)
-    ranks = np.fromiter(itertools.chain.from_iterable(reviews[order]), np.int64)
-    if len(ranks) and not 1 <= ranks.min() <= ranks.max() <= words:
-        raise ValueError(f"ranks run from {ranks.min()} to {ranks.max()}, words from 1 to {words}")
+    ranks = np.fromiter(itertools.chain.from_iterable(reviews[order]), np.uint32)
     offsets = np.cumsum([0, *map(len, reviews[order])], dtype=np.int64)
-    return Reviews(ranks.astype(np.uint32), offsets, labels[order].astype(np.uint8))
+    return Reviews(ranks, offsets, labels[order].astype(np.uint8))
 
 
 def bundled_reviews(data: DataParams) -> Corpus:
