@@ -8,51 +8,16 @@ prints  review N, from 0, of the test or the training reviews; the first trainin
 
 import argparse
 import textwrap
-from collections.abc import Iterator
 
-import numpy as np
-
-from workflow.base.errors import InputError, reading, run
-from workflow.base.files import (
-    PREDICTIONS,
-    RERUN_HINT,
-    REVIEWS,
-    PredictionFacts,
-    ReviewFacts,
-    memory_map,
-    read_json,
-)
+from workflow.base.errors import InputError, run
+from workflow.base.files import REVIEWS
 from workflow.base.labels import CLASSES, is_positive
 from workflow.base.reviews import load_reviews
 from workflow.params import load_params
+from workflow.report.error_analysis import read_predictions
 from workflow.text.vocabulary import Vocabulary, with_line_breaks
 
 PREDICTED = {"test": "test", "training": "validation"}
-
-
-def predictions(split: str, number: int) -> Iterator[tuple[str, float, int, int]]:
-    """The name of each variant, its mean probability, how many seeds are right, of how many.
-
-    Raises:
-        InputError: predictions are damaged, or of other reviews than data/reviews has.
-    """
-    label = int(load_reviews(split).labels[number])
-    sha256 = read_json(REVIEWS / "facts.json", ReviewFacts).sha256
-    for folder in (PREDICTIONS / variant for variant in load_params().variants):
-        if not folder.exists():
-            continue
-        facts = read_json(folder / "facts.json", PredictionFacts)
-        if facts.sha256 != sha256:
-            raise InputError(f"{folder}: not of the reviews in {REVIEWS}{RERUN_HINT}")
-        path = folder / f"{PREDICTED[split]}.npy"
-        with reading(path, RERUN_HINT):
-            probabilities = memory_map(path)
-            if probabilities.ndim != 2 or probabilities.dtype != np.float32:
-                raise ValueError("expected a table of float32 probabilities")
-        if number < probabilities.shape[1]:
-            by_seed = probabilities[:, number].astype(np.float64)
-            right = int((is_positive(by_seed) == label).sum())
-            yield folder.name, float(by_seed.mean()), right, len(by_seed)
 
 
 def main() -> None:
@@ -69,8 +34,11 @@ def main() -> None:
     for line in text.split("\n"):
         print(textwrap.fill(line, 100, break_long_words=False))
     print(f"\nlabel: {CLASSES[review.labels[0]]}")
-    for name, mean, right, seeds in predictions(split, number):
-        print(f"{name}: {CLASSES[is_positive(mean)]} {mean:.3f}, {right}/{seeds} seeds right")
+    for variant, predictions in read_predictions(load_params().variants, PREDICTED[split]).items():
+        if number < len(predictions.labels):
+            mean = float(predictions.mean[number])
+            seeds = f"{predictions.correct_seeds[number]}/{len(predictions.by_seed)} seeds right"
+            print(f"{variant}: {CLASSES[is_positive(mean)]} {mean:.3f}, {seeds}")
 
 
 if __name__ == "__main__":

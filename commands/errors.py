@@ -12,7 +12,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,13 +24,11 @@ from workflow.base.files import (
     MODELS,
     RERUN_HINT,
     REVIEWS,
-    ReviewFacts,
     data_line,
     how_to_get_results,
-    read_json,
 )
 from workflow.base.labels import CLASSES, THRESHOLD, is_positive
-from workflow.base.reviews import Reviews, load_reviews
+from workflow.base.reviews import load_reviews
 from workflow.charts.style import number_of
 from workflow.evaluation.scores import mean_and_std
 from workflow.params import load_params
@@ -38,27 +36,18 @@ from workflow.report import error_analysis
 from workflow.report.error_analysis import Predictions
 from workflow.text.vocabulary import Vocabulary, with_line_breaks
 
-if TYPE_CHECKING:
-    from workflow.serving.predictor import Predictor
-
 PAGES = Path("errors")
 EXAMPLES = 3  # of each other variant
 EXCERPT = 80  # words of an example
 STEPS = 6  # of colour
 MAX_SHOWN = 8  # contributions in each direction
 TOLERANCE = 1e-3  # of probabilities: another processor rounds differently
-
-SCORES = {"accuracy": ".2%", "roc_auc": ".4f", "brier": ".4f", "ece": ".2%"}  # and their format
-EMBED = """
-const charts = JSON.parse(document.getElementById("charts").textContent);
-for (const [id, chart] of Object.entries(charts)) {
-  const element = document.getElementById(id);
-  const options = {actions: false, mode: "vega-lite", renderer: "svg"};
-  vegaEmbed(element, chart, options).catch((error) => {
-    element.textContent = `This chart cannot be drawn: ${error.message}`;
-  });
+SCORES = {  # their names and formats
+    "accuracy": ("accuracy", ".2%"),
+    "roc_auc": ("area under the ROC curve", ".4f"),
+    "brier": ("Brier score: mean squared error of the probability", ".4f"),
+    "ece": ("expected calibration error, ten bins", ".2%"),
 }
-"""
 
 
 def highlighted(
@@ -88,97 +77,73 @@ def percentage(probability: float) -> str:
     return "under 0.1%" if probability < THRESHOLD else "over 99.9%"
 
 
-def strongest(contributions: list[tuple[str, float]]) -> Iterator[tuple[str, str]]:
-    """The largest contributions in each direction, as lines of text; those given are in order."""
-    positive = [(name, value) for name, value in contributions if value > 0]
-    negative = [(name, value) for name, value in reversed(contributions) if value < 0]
-    for direction, largest in (("for positive", positive), ("for negative", negative)):
-        if largest:
-            terms = [f"{name} {value:+.2f}" for name, value in largest[:MAX_SHOWN]]
-            yield direction, ", ".join(terms)
-
-
-def explained(
-    predictor: "Predictor", predictions: Predictions, number: int, text: str
-) -> dict[str, Any]:
-    """A review that is wrong in every seed, with the contributions of its words.
-
-    Raises:
-        InputError: the model does not predict what data/predictions has.
-    """
-    by_seed = predictions.by_seed[:, number]
-    again = predictor.predict([text])[:, 0]
-    if len(again) != len(by_seed) or not np.allclose(again, by_seed, atol=TOLERANCE):
-        other = "the model predicts something else than data/predictions has"
-        raise InputError(f"review {number}: {other}{RERUN_HINT}")
-    words, contributions = text.split(" "), predictor.contributions(text)
-    ends = percentage(float(by_seed.min())), percentage(float(by_seed.max()))
-    return {
-        "number": number,
-        "label": CLASSES[int(predictions.labels[number])],
-        "predicted": CLASSES[int(not predictions.labels[number])],
-        "probabilities": " to ".join(dict.fromkeys(ends)),
-        "length": len(words),
-        "words": highlighted(words, contributions),
-        "contributions": list(strongest(contributions)),
-    }
-
-
-def most_different(
-    ours: Predictions, theirs: Predictions, reviews: Reviews, vocabulary: Vocabulary
-) -> Iterator[dict[str, Any]]:
+def most_different(ours: Predictions, theirs: Predictions) -> list[int]:
     """Reviews that two variants classify differently, the largest difference first."""
     differ = np.flatnonzero(is_positive(ours.mean) != is_positive(theirs.mean))
     order = np.argsort(-np.abs(ours.mean - theirs.mean)[differ], kind="stable")
-    for number in differ[order][:EXAMPLES].tolist():
-        ranks = reviews.between(number, number + 1).values
-        yield {
-            "number": number,
-            "label": CLASSES[int(ours.labels[number])],
-            "ours": percentage(ours.mean[number]),
-            "theirs": percentage(theirs.mean[number]),
-            "text": with_line_breaks(vocabulary.decode(ranks[:EXCERPT]))
-            + (" …" if len(ranks) > EXCERPT else ""),
-        }
+    return differ[order][:EXAMPLES].tolist()  # type: ignore[no-any-return]
 
 
-def score_cells(predictions: Predictions) -> dict[str, tuple[str, str]]:
-    """Each score of one seed, and of the mean of the seeds."""
+def score_rows(predictions: Predictions) -> Iterator[tuple[str, str, str]]:
+    """Each score: its name, that of one seed, and that of the mean of the seeds."""
     labels = predictions.labels
     seeds = pd.DataFrame([error_analysis.scores(labels, p) for p in predictions.by_seed])
     mean = error_analysis.scores(labels, predictions.mean)
-    return {
-        score: (mean_and_std(seeds[score], style), f"{mean[score]:{style}}")
-        for score, style in SCORES.items()
-    }
+    for score, (name, style) in SCORES.items():
+        yield name, mean_and_std(seeds[score], style), f"{mean[score]:{style}}"
 
 
-def vega_charts(
-    ours: Predictions, rates: pd.DataFrame, disagreement: pd.DataFrame
-) -> dict[str, dict[str, Any]]:
-    """The charts as Vega-Lite, by the id of their element in the page."""
-    from workflow.report import error_charts  # noqa: PLC0415 - Altair comes with `make setup-dev`
+def make_page(variant: str, shown: int) -> str:
+    """The page with this number of reviews.
 
-    rates, overall = error_analysis.with_intervals(rates), float(ours.wrong.mean())
-    tops = rates["high"].groupby(rates["by"] == "agreement").max()  # the others share an axis
-    charts = {
-        f"by {by}": error_charts.error_rates(group, overall, float(tops[by == "agreement"]))
-        for by, group in rates.groupby("by", sort=False)
-    }
-    charts["reliability"] = error_charts.reliability_diagram(ours)
-    charts["roc"] = error_charts.roc_curves(ours)
-    if len(disagreement):
-        charts["matrix"] = error_charts.disagreement_matrix(disagreement)
-    return {name.replace(" ", "-"): chart for name, chart in charts.items()}
-
-
-def render(charts: dict[str, Any], **context: Any) -> str:
-    """The page: texts are escaped, scripts are part of it."""
-    import altair as alt  # noqa: PLC0415
+    Raises:
+        InputError: there is no such variant, or results are missing, damaged or inconsistent.
+        ModuleNotFoundError: a package of `make setup-dev` is not installed.
+    """
     import jinja2  # noqa: PLC0415
     import vl_convert  # noqa: PLC0415
 
-    version = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
+    from workflow.report import error_charts  # noqa: PLC0415
+
+    params = load_params()
+    params.recipe(variant)  # fails if there is no such variant
+    reviews, vocabulary = load_reviews("test"), Vocabulary.load(REVIEWS)
+    others = error_analysis.read_predictions(params.variants)
+    if variant not in others:
+        raise InputError(f"{variant}: no predictions; {how_to_get_results()}")
+    ours = others.pop(variant)
+    rates = error_analysis.read_error_rates(variant, ours)
+    shares = error_analysis.disagreement({variant: ours} | others)
+    wrong = ours.wrong_in_every_seed().tolist()
+
+    from workflow.serving.predictor import Predictor, strongest  # noqa: PLC0415 - takes seconds
+
+    predictor = Predictor(MODELS / variant)
+
+    def text_of(number: int) -> str:
+        return vocabulary.decode(reviews.between(number, number + 1).values)
+
+    def excerpt(number: int) -> str:
+        words = text_of(number).split(" ")
+        end = " …" if len(words) > EXCERPT else ""
+        return with_line_breaks(" ".join(words[:EXCERPT])) + end
+
+    def explained(number: int) -> dict[str, Any]:
+        text, by_seed = text_of(number), ours.by_seed[:, number]
+        again = predictor.predict([text])[:, 0]
+        if len(again) != len(by_seed) or not np.allclose(again, by_seed, atol=TOLERANCE):
+            other = "the model predicts something else than data/predictions has"
+            raise InputError(f"review {number}: {other}{RERUN_HINT}")
+        contributions = predictor.contributions(text)
+        return {
+            "number": number,
+            "probabilities": [percentage(by_seed.min()), percentage(by_seed.max())],
+            "words": highlighted(text.split(" "), contributions),
+            "strongest": list(
+                zip(reversed(CLASSES), strongest(contributions, MAX_SHOWN), strict=True)
+            ),
+        }
+
     environment = jinja2.Environment(
         autoescape=True,
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -186,54 +151,24 @@ def render(charts: dict[str, Any], **context: Any) -> str:
         lstrip_blocks=True,
         trim_blocks=True,
     )
+    environment.filters |= {"percentage": percentage, "excerpt": excerpt}
+    charts = error_charts.all_charts(ours, rates, shares)
     return environment.get_template("errors.html").render(
-        charts=json.dumps(charts, separators=(",", ":")).replace("<", r"\u003c"),
-        vega=vl_convert.javascript_bundle(EMBED, version),
-        steps=STEPS,
-        **context,
-    )
-
-
-def make_page(variant: str, shown: int) -> str:
-    """The page with this number of reviews.
-
-    Raises:
-        InputError: there is no such variant, or results are missing or damaged.
-    """
-    params = load_params()
-    params.recipe(variant)  # fails if there is no such variant
-    reviews, vocabulary = load_reviews("test"), Vocabulary.load(REVIEWS)
-    facts = read_json(REVIEWS / "facts.json", ReviewFacts)
-    predictions = error_analysis.read_predictions(params.variants, reviews, facts.sha256)
-    if variant not in predictions:
-        raise InputError(f"{variant}: no predictions; {how_to_get_results()}")
-    ours = predictions.pop(variant)
-    rates = error_analysis.read_error_rates(variant, ours, reviews)
-    disagreement = error_analysis.disagreement({variant: ours} | predictions)
-    shares = disagreement[disagreement["variant"] == variant].set_index("other")["share"]
-    charts = vega_charts(ours, rates, disagreement)
-    wrong = ours.wrong_in_every_seed()
-
-    from workflow.serving.predictor import Predictor  # noqa: PLC0415 - takes seconds
-
-    predictor = Predictor(MODELS / variant)
-    return render(
-        charts,
         variant=variant,
         data=data_line(ours.facts),
         seeds=number_of(len(ours.by_seed)),
-        reviews=len(reviews),
+        ours=ours,
+        classes=CLASSES,
         all_wrong=len(wrong),
-        scores=score_cells(ours),
+        scores=list(score_rows(ours)),
         others=[
-            (other, shares[other], list(most_different(ours, theirs, reviews, vocabulary)))
-            for other, theirs in predictions.items()
-            if shares[other]
+            (other, shares.loc[variant, other], theirs, most_different(ours, theirs))
+            for other, theirs in others.items()
         ],
-        worst=[
-            explained(predictor, ours, n, vocabulary.decode(reviews.between(n, n + 1).values))
-            for n in tqdm(wrong[:shown].tolist(), unit=" reviews", disable=None)
-        ],
+        worst=[explained(n) for n in tqdm(wrong[:shown], unit=" reviews", disable=None)],
+        steps=STEPS,
+        charts=json.dumps(charts, separators=(",", ":")).replace("<", r"\u003c"),
+        vega=vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", error_charts.VEGA_LITE),
     )
 
 

@@ -26,7 +26,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from tqdm import tqdm
 
@@ -36,15 +36,10 @@ from workflow.base.labels import CLASSES, is_positive
 from workflow.text.params import text_encoding
 from workflow.text.rows import KINDS, kind_of, read_rows, unpack
 
-if TYPE_CHECKING:
-    from workflow.serving.predictor import Predictor
-
 STDIN = "-"
 BLOCK = 4096  # reviews predicted together, or
 BLOCK_CHARACTERS = 4_000_000  # fewer, if they are longer than this together
 PAUSE = 0.05  # seconds without a new line of a pipe after which the lines so far are answered
-SHOWN = 5  # largest contributions, in each direction
-MIN_SHOWN = 0.005  # in log-odds; smaller contributions are not shown
 
 Row = dict[str, Any]
 
@@ -65,18 +60,15 @@ def arguments() -> argparse.Namespace:
     names, file_expected = options.names, options.sentence is None
     if len(names) > 1 + file_expected:
         parser.error(f"unexpected argument: {names[-1]}")
-    if len(names) == 1 and file_expected and is_file(names[0]):
-        names.insert(0, CANDIDATE)
+    if len(names) == 1 and file_expected:
+        is_variant = re.fullmatch("[a-z][a-z0-9_]*", names[0]) and not Path(names[0]).is_file()
+        names = names if is_variant else [CANDIDATE, *names]
     options.variant, options.file = names + [CANDIDATE, STDIN][len(names) :]
     options.input = options.input or kind_of(Path(options.file))
     if options.input == "lines" and options.text:
         options.input = "csv"
+    options.text = options.text or "text"
     return options
-
-
-def is_file(name: str) -> bool:
-    """Whether a name is that of a file, not of a variant."""
-    return Path(name).is_file() or not re.fullmatch("[a-z][a-z0-9_]*", name)
 
 
 def open_file(name: str) -> BinaryIO:
@@ -86,11 +78,14 @@ def open_file(name: str) -> BinaryIO:
         return open(0, "rb", 0, closefd=False) if name == STDIN else Path(name).open("rb", 0)
 
 
-def rows_of(options: argparse.Namespace, file: BinaryIO, column: str) -> Iterator[Row]:
-    """The reviews of a file; InputError if one cannot be read."""
+def rows_of(options: argparse.Namespace, file: BinaryIO) -> Iterator[Row]:
+    """The reviews; InputError if one cannot be read."""
+    if options.sentence is not None:
+        yield {options.text: options.sentence}
+        return
     stream = unpack(file, Path(options.file))
     with reading(options.file):
-        for _, row in read_rows(stream, options.input, [column], options.encoding):
+        for _, row in read_rows(stream, options.input, [options.text], options.encoding):
             yield row
 
 
@@ -127,31 +122,6 @@ def blocks(rows: Iterator[Row], column: str, pause: float | None) -> Iterator[li
             yield block
 
 
-def answers(predictor: "Predictor", texts: list[str], *, explain: bool) -> Iterator[Row]:
-    """What is printed for each text: see the top of this file."""
-    ranks = predictor.vocabulary.ranks
-    for text, by_seed in zip(texts, predictor.predict(texts).T.astype(float), strict=True):
-        mean, words = float(by_seed.mean()), predictor.vocabulary.tokenize(text)
-        answer: Row = {
-            "probability": round(mean, 6),
-            "lowest": round(by_seed.min(), 6),
-            "highest": round(by_seed.max(), 6),
-            "agree": int((is_positive(by_seed) == is_positive(mean)).sum()),
-            "seeds": len(by_seed),
-            "known": sum(word in ranks for word in words),
-            "unknown": [word for word in dict.fromkeys(words) if word not in ranks],
-        }
-        if explain:
-            shown = [
-                (name, round(contribution, 4))
-                for name, contribution in predictor.contributions(text)
-                if abs(contribution) >= MIN_SHOWN
-            ]
-            answer["for"] = dict([pair for pair in shown if pair[1] > 0][:SHOWN])
-            answer["against"] = dict([pair for pair in reversed(shown) if pair[1] < 0][:SHOWN])
-        yield answer
-
-
 def as_text(text: str, answer: Row) -> str:
     """For people: a line, and below it what was asked for."""
     decided = answer["agree"] == answer["seeds"] and answer["known"]
@@ -179,47 +149,39 @@ def printable(text: str, length: int) -> str:
     return shown if len(shown) <= length else shown[: length - 1] + "…"
 
 
-def show(style: str | None, row: Row, answer: Row, column: str, *, is_first: bool) -> None:
-    """Print a review and its answer."""
-    if style == "json":
-        is_utf_8 = (sys.stdout.encoding or "").lower() == "utf-8"
-        print(json.dumps(row | answer, ensure_ascii=not is_utf_8))
-    elif style == "csv":
-        values = row | {key: in_a_cell(value) for key, value in answer.items()}
-        table = csv.writer(sys.stdout, lineterminator="\n")
-        table.writerows([values.keys(), values.values()] if is_first else [values.values()])
-    else:
-        print(as_text(row[column], answer))
-
-
 def main() -> None:
     options = arguments()
-    column = options.text or "text"
+    column, style = options.text, options.style
     with open_file(options.file if options.sentence is None else os.devnull) as file:
         # Imported late so that mistakes in arguments appear before TensorFlow's slow import.
         from workflow.serving.predictor import Predictor  # noqa: PLC0415
 
         predictor = Predictor(options.model or MODELS / options.variant)
-        rows = rows_of(options, file, column)
-        if options.sentence is not None:
-            rows = iter([{column: options.sentence}])
         if file.isatty():
             warn("a review on each line; Ctrl-D ends")
         explain = options.explain or file.isatty() or options.sentence is not None
         pause = None if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else PAUSE
-        is_first = True
-        # On a terminal the bar would stand between the answers.
-        with tqdm(unit=" reviews", disable=True if sys.stdout.isatty() else None) as bar:
-            for block in blocks(rows, column, pause):
+
+        def answered() -> Iterator[tuple[Row, Row]]:
+            for block in blocks(rows_of(options, file), column, pause):
                 texts = [row[column] for row in block]
-                predicted = answers(predictor, texts, explain=explain)
-                for row, answer in zip(block, predicted, strict=True):
-                    if common := row.keys() & answer.keys():
-                        raise InputError(f"{options.file}: rename column {', '.join(common)}")
-                    show(options.style, row, answer, column, is_first=is_first)
-                    is_first = False
-                sys.stdout.flush()
-                bar.update(len(block))
+                yield from zip(block, predictor.answers(texts, explain=explain), strict=True)
+
+        table = csv.writer(sys.stdout, lineterminator="\n")
+        is_utf_8 = (sys.stdout.encoding or "").lower() == "utf-8"
+        # On a terminal the bar would stand between the answers.
+        hidden = True if sys.stdout.isatty() else None
+        for number, (row, answer) in enumerate(tqdm(answered(), unit=" reviews", disable=hidden)):
+            if common := row.keys() & answer.keys():
+                raise InputError(f"{options.file}: rename column {', '.join(common)}")
+            if style == "json":
+                print(json.dumps(row | answer, ensure_ascii=not is_utf_8))
+            elif style == "csv":
+                cells = row | {key: in_a_cell(value) for key, value in answer.items()}
+                table.writerows([cells.keys(), cells.values()] if number == 0 else [cells.values()])
+            else:
+                print(as_text(row[column], answer))
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -26,11 +26,7 @@ from workflow.base.files import (
     HELD_OUT,
     MODELS,
     PREDICTIONS,
-    REVIEWS,
-    ReviewFacts,
-    read_json,
 )
-from workflow.base.reviews import load_reviews
 from workflow.evaluation.scores import mean_and_std
 from workflow.report import error_analysis, model_card, notebook
 from workflow.report.comparison import make_report
@@ -142,9 +138,8 @@ def with_error_rates(sources: Sources) -> Sources:
     """Add the candidate's error rates, if its predictions and its model are here."""
     if not (PREDICTIONS / CANDIDATE).exists() or not (MODELS / CANDIDATE).exists():
         return sources
-    reviews, facts = load_reviews("test"), read_json(REVIEWS / "facts.json", ReviewFacts)
-    (ours,) = error_analysis.read_predictions([CANDIDATE], reviews, facts.sha256).values()
-    rates = error_analysis.read_error_rates(CANDIDATE, ours, reviews)
+    (ours,) = error_analysis.read_predictions([CANDIDATE]).values()
+    rates = error_analysis.read_error_rates(CANDIDATE, ours)
     return sources._replace(error_rates=rates)
 
 

@@ -22,10 +22,6 @@ from workflow.base.files import how_to_get_results
 from workflow.report.revisions import git
 
 
-def relative(path: str) -> Path:
-    return Path(os.path.relpath(path))
-
-
 def md5(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()
@@ -57,8 +53,7 @@ def damaged(path: Path, expected: str, cache: Path) -> Iterator[Path]:
         for name, hash_ in names.items():
             yield from damaged(name, hash_, cache)
         if path.exists():
-            found = {path / entry["relpath"] for entry in listing(path)}
-            yield from found ^ names.keys()
+            yield from names.keys() ^ {path / entry["relpath"] for entry in listing(path)}
     elif path.exists() and digest(path) != expected:
         yield path
 
@@ -67,19 +62,17 @@ def main() -> None:
     git("rev-parse", "--git-dir")  # the error without Git is clearer than DVC's
     try:
         repo = Repo()
-        cache = relative(repo.cache.local.path)
-        outs = {relative(out.fs_path): out.hash_info.value for out in repo.index.outs}
+        cache = Path(os.path.relpath(repo.cache.local.path))
+        outs = {Path(os.path.relpath(o.fs_path)): o.hash_info.value for o in repo.index.outs}
     except DvcException as error:
         named = re.search(r"'(?:\./)?([\w./-]+)'", str(error))
         path = named[1] if named else "dvc.lock"
         raise InputError(f"{error}; `git checkout {path}` restores the committed one") from None
-    expected = {path: hash_ for path, hash_ in outs.items() if hash_}
-    bad = sorted({file for out in expected.items() for file in damaged(*out, cache)})
-    present = [path for path in expected if path.exists()]
-    if missing := sorted(str(path) for path in outs if path not in present):
+    present = {path for path, hash_ in outs.items() if hash_ and path.exists()}
+    if missing := sorted(map(str, outs.keys() - present)):
         print(f"missing here or in dvc.lock: {', '.join(missing)}")
         print(f"{how_to_get_results()} to get them")
-    if bad:
+    if bad := sorted({file for out in outs.items() if out[1] for file in damaged(*out, cache)}):
         for file in bad:
             print(f"{file}: not the bytes in dvc.lock", file=sys.stderr)
         sys.exit(f"to restore them: rm -rf {shlex.join(map(str, bad))} && dvc repro")

@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 from tests.conftest import TRAINED, call, edit_params, pin, refusal, write_archive
-from tests.test_download import objects
 from workflow.base.files import FIGURES, METRICS, SCORES, features_folder
 from workflow.base.reviews import load_vectors
 
@@ -22,6 +21,12 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning",  # may be of any test before
     "ignore::pytest.PytestUnraisableExceptionWarning",
 )
+
+
+def objects(*items: Any) -> Any:
+    array = np.empty(len(items), dtype=object)
+    array[:] = items
+    return array
 
 
 @pytest.fixture

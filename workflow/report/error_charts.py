@@ -11,30 +11,38 @@ import numpy as np
 import pandas as pd
 
 from workflow.evaluation.scores import BINS, calibration
-from workflow.report.error_analysis import Predictions, drawn_roc_curve
+from workflow.report.error_analysis import Predictions, drawn_roc_curve, with_intervals
 
-INK, LINE, BLUE, GREY = "currentColor", "var(--line)", "var(--blue)", "var(--grey)"
+VEGA_LITE = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]  # the version in the page
+INK, BLUE, GREY = "currentColor", "var(--blue)", "var(--grey)"
 SEED, MEAN = "one seed", "mean of the seeds"
-FONT = "system-ui, sans-serif"
 LOWEST_RATE = 0.001  # on the logarithmic axis of the ROC curves
 
 
+def all_charts(
+    predictions: Predictions, rates: pd.DataFrame, disagreement: pd.DataFrame
+) -> dict[str, dict[str, Any]]:
+    """The charts by the id of their element in the page, each as wide as the element.
+
+    `rates` and `disagreement` are what `error_analysis` returns under these names.
+    """
+    rates, overall = with_intervals(rates), float(predictions.wrong.mean())
+    own_axis = rates["by"] == "agreement"  # the other groupings share an axis
+    tops = rates.groupby(own_axis)["high"].max()
+    charts = {
+        f"by-{by}".replace(" ", "-"): error_rates(group, overall, tops[by == "agreement"])
+        for by, group in rates.groupby("by", sort=False)
+    }
+    charts["reliability"] = reliability_diagram(predictions)
+    charts["roc"] = roc_curves(predictions)
+    if len(disagreement) > 1:
+        charts["matrix"] = disagreement_matrix(disagreement)
+    return charts
+
+
 def specification(chart: Any, height: int) -> dict[str, Any]:
-    """A chart as wide as its container, without the address of the schema, which nothing reads."""
-    styled = (
-        chart.properties(width="container", height=height)
-        .configure(background="transparent", font=FONT)
-        .configure_view(stroke=None)
-        .configure_axis(
-            **{f"{part}Color": INK for part in ("label", "title")},
-            **{f"{part}Color": LINE for part in ("grid", "domain", "tick")},
-            labelFontSize=12,
-            titleFontSize=12,
-            titleFontWeight="normal",
-        )
-        .configure_legend(labelColor=INK, labelFontSize=12, title=None, orient="top")
-    )
-    vega_lite: dict[str, Any] = styled.to_dict()
+    """Without the address of the schema, which nothing reads."""
+    vega_lite: dict[str, Any] = chart.properties(width="container", height=height).to_dict()
     del vega_lite["$schema"]
     return vega_lite
 
@@ -47,13 +55,8 @@ def error_rates(table: pd.DataFrame, overall: float, top: float) -> dict[str, An
     """
     shares = zip(table["group"], table["rate"], table["reviews"], strict=True)
     rows = [f"{group}|{rate:.1%} of {reviews:,}" for group, rate, reviews in shares]
-    labels = alt.Axis(
-        domain=False,
-        ticks=False,
-        labelExpr="split(datum.label, '|')",
-        labelLimit=0,
-        labelOffset=-7,
-    )
+    labels = alt.Axis(domain=False, ticks=False, labelLimit=0, labelOffset=-7)
+    labels.labelExpr = "split(datum.label, '|')"
     base = alt.Chart(table.assign(row=rows)).encode(
         y=alt.Y("row:N", sort=None, title=None, axis=labels),
         tooltip=[
@@ -103,15 +106,11 @@ def reliability_diagram(predictions: Predictions) -> dict[str, Any]:
     all_of_them = [*predictions.by_seed, predictions.mean]
     tables = [calibration(predictions.labels, probabilities) for probabilities in all_of_them]
     bins = tables[-1][["bin", "reviews"]]
-    bins = bins.assign(
-        start=bins["bin"] / BINS,
-        end=(bins["bin"] + 1) / BINS,
-        share=bins["reviews"] / len(predictions.labels),
-    )
+    bins = bins.assign(start=bins["bin"] / BINS, share=bins["reviews"] / len(predictions.labels))
+    bins = bins.assign(middle=bins["start"] + 0.5 / BINS, end=(bins["bin"] + 1) / BINS)
     base = alt.Chart(bins).encode(y="share:Q", tooltip=alt.Tooltip("reviews:Q", format=","))
     bars = base.mark_rect(color=GREY, opacity=0.4).encode(x="start:Q", x2="end:Q", y2=alt.datum(0))
-    numbers = base.transform_calculate(middle="(datum.start + datum.end) / 2")
-    numbers = numbers.mark_text(color=INK, fontSize=10, dy=-6).encode(
+    numbers = base.mark_text(color=INK, fontSize=10, dy=-6).encode(
         x="middle:Q", text=alt.Text("reviews:Q", format=".2~s")
     )
     points = [table.rename(columns={"predicted": "x", "observed": "y"}) for table in tables]
@@ -134,11 +133,13 @@ def roc_curves(predictions: Predictions) -> dict[str, Any]:
 
 def disagreement_matrix(shares: pd.DataFrame) -> dict[str, Any]:
     """For each pair of variants the share of reviews that they classify differently."""
-    names = list(shares["variant"].unique())
+    names = [str(name) for name in shares]
+    rows = shares.rename_axis("variant").reset_index()
+    rows = rows.melt("variant", var_name="other", value_name="share")
     x = alt.X("other:N", sort=names, title=None, axis=alt.Axis(labelAngle=-40, labelLimit=120))
     y = alt.Y("variant:N", sort=names, title=None)
     tooltip = [alt.Tooltip("variant"), alt.Tooltip("other"), alt.Tooltip("share:Q", format=".2%")]
-    base = alt.Chart(shares).encode(x=x, y=y, tooltip=tooltip)
+    base = alt.Chart(rows[rows["variant"] != rows["other"]]).encode(x=x, y=y, tooltip=tooltip)
     opacity = alt.Opacity("share:Q", scale=alt.Scale(domainMin=0, range=[0, 0.7]), legend=None)
     cells = base.mark_rect(color=BLUE).encode(opacity=opacity)
     numbers = base.mark_text(color=INK, fontSize=12).encode(text=alt.Text("share:Q", format=".1%"))

@@ -3,7 +3,7 @@
 Importing this module imports TensorFlow, which takes seconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from scipy.special import log_expit, logsumexp
 
 from workflow.base.errors import InputError, reading
 from workflow.base.files import RERUN_HINT, how_to_get_results
+from workflow.base.labels import is_positive
 from workflow.base.reviews import Reviews
 from workflow.features.encoders import load_encoder
 from workflow.features.multi_hot import OUT_OF_VOCABULARY, START
@@ -24,6 +25,8 @@ from workflow.text.vocabulary import Vocabulary
 
 # Columns of multi-hot vectors that stand for no word of the vocabulary.
 RESERVED = {START: "(start)", OUT_OF_VOCABULARY: "(rare words)"}
+SHOWN = 5  # contributions in each direction
+MIN_SHOWN = 0.005  # in log-odds; smaller contributions are not shown
 
 
 class Predictor:
@@ -78,6 +81,33 @@ class Predictor:
             )
         ]
         return list(zip(names, contributions[order].tolist(), strict=True))
+
+    def answers(self, texts: Sequence[str], *, explain: bool) -> Iterator[dict[str, Any]]:
+        """What `make predict` says of each text: probabilities, words, what contributed most."""
+        ranks = self.vocabulary.ranks
+        for text, by_seed in zip(texts, self.predict(texts).T.astype(float), strict=True):
+            mean, words = float(by_seed.mean()), self.vocabulary.tokenize(text)
+            answer: dict[str, Any] = {
+                "probability": round(mean, 6),
+                "lowest": round(by_seed.min(), 6),
+                "highest": round(by_seed.max(), 6),
+                "agree": int((is_positive(by_seed) == is_positive(mean)).sum()),
+                "seeds": len(by_seed),
+                "known": sum(word in ranks for word in words),
+                "unknown": [word for word in dict.fromkeys(words) if word not in ranks],
+            }
+            if explain:
+                shown = strongest(self.contributions(text), SHOWN)
+                for key, values in zip(("for", "against"), shown, strict=True):
+                    answer[key] = {name: round(value, 4) for name, value in values.items()}
+            yield answer
+
+
+def strongest(contributions: list[tuple[str, float]], number: int) -> list[dict[str, float]]:
+    """Up to `number` contributions for positive, and for negative; those given are in order."""
+    positive = [pair for pair in contributions if pair[1] >= MIN_SHOWN]
+    negative = [pair for pair in reversed(contributions) if pair[1] <= -MIN_SHOWN]
+    return [dict(positive[:number]), dict(negative[:number])]
 
 
 def load(path: Path, columns: int) -> keras.Sequential:

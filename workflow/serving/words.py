@@ -8,7 +8,7 @@ import re
 import sys
 import unicodedata
 from html.entities import html5
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
@@ -16,20 +16,6 @@ from workflow.text.tokenizer import ENTITY, NUMBER, SEPARATORS, TAG, plain_table
 from workflow.text.vocabulary import Vocabulary
 
 MARK = "\0"  # is in no word
-
-
-class Words(NamedTuple):
-    """The words of n texts that have a rank, one after the other.
-
-    Attributes:
-        ranks: (words,) int64.
-        rows: (words,) int64: the text of each.
-        number: n, int64.
-    """
-
-    ranks: Any
-    rows: Any
-    number: Any
 
 
 class WordTables(tf.Module):  # type: ignore[misc]
@@ -45,8 +31,8 @@ class WordTables(tf.Module):  # type: ignore[misc]
         self.plain = table(plain, MARK)
         self.composed = table(composed, MARK)
 
-    def words(self, texts: Any) -> Words:
-        """The words of (n,) strings in UTF-8."""
+    def ranks_of(self, texts: Any) -> tf.RaggedTensor:
+        """(n, None) int64: the ranks of the words of (n,) strings in UTF-8 that have one."""
         typed = keras_tokens(tf.strings.regex_replace(self.decoded(texts), TAG, " "))
         unknown = tf.where(self.ranks.lookup(typed.values) == 0)
         made_plain = self.made_plain(tf.gather_nd(typed.values, unknown))
@@ -55,11 +41,8 @@ class WordTables(tf.Module):  # type: ignore[misc]
             words = tf.strings.unicode_split(plain, "UTF-8")
         else:
             words = tf.strings.split(plain, " ")
-        ranks = self.ranks.lookup(words.values)
-        rows = tf.gather(typed.value_rowids(), words.value_rowids())
-        known = ranks > 0
-        number = tf.size(texts, tf.int64)
-        return Words(tf.boolean_mask(ranks, known), tf.boolean_mask(rows, known), number)
+        ranks = typed.with_values(self.ranks.lookup(words)).merge_dims(1, 2)
+        return tf.ragged.boolean_mask(ranks, ranks > 0)
 
     def decoded(self, texts: Any) -> Any:
         """Texts with their HTML entities decoded."""
