@@ -76,7 +76,6 @@ def notebook(sandbox: Sandbox) -> Measured:
     folder = sandbox.clone("three")
     variants = {name: {"recipe": f"baselines.{name}", "features": "multi_hot"} for name in SYSTEMS}
     set_params(folder, {"train.seeds": 1, "variants": variants})
-    run(folder, "rm", "-r", "plots")  # compare refuses those of other variants
     three = run(folder, "dvc", "repro", "plot", "curves")
     return {
         "vectorize": [there["vectorize"], here["vectorize"]],
