@@ -140,8 +140,9 @@ def test_a_killed_stage_is_no_result(
     assert outcome(copy) == outcome(repository)
 
 
-@pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])  # one may wait for Python, one not
-@pytest.mark.parametrize("moment", ["imports", "trains"])
+@pytest.mark.parametrize(  # one shell may wait for Python, one not
+    ("shell", "moment"), [("/bin/sh", "imports"), ("/bin/bash", "trains")]
+)
 def test_no_training_outlives_its_dvc(
     shell: str, moment: str, copy: Path, mirror: Path, home: Path
 ):
