@@ -31,19 +31,12 @@ $(if $(UNKNOWN),$(error unknown variable $(UNKNOWN); expected one of $(KNOWN)))
 .PHONY: help run test check setup setup-dev lock faults verify check-lock readme notebook page
 .PHONY: review sweep remote predict decode export errors bench optimism claims rounding serving
 
+#: Set up and run
+
 run: setup  ## the pipeline
 	@git rev-parse --git-dir >/dev/null || { echo "error: DVC needs the project in Git: clone it;" \
 		"or, of an unpacked ZIP, git init && git add --all && git commit -m Start" >&2; exit 1; }
 	$(ACTIVATE) && dvc repro && python -m commands.summary
-
-help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | sort | expand -t 14
-
-test: setup-dev  ## lint, layers, types, tests
-	$(ACTIVATE) && ruff check . && ruff format --check . && lint-imports && mypy && pytest
-
-check: setup-dev check-lock  ## are the committed results and pages those of this code?
-	$(ACTIVATE) && pytest -m published
 
 setup: .venv/installed  ## what the pipeline and the commands need
 
@@ -53,42 +46,87 @@ setup-dev: .venv/installed-dev  ## what tests, benchmarks, a Dask cluster and re
 .venv/installed: requirements.txt
 	$(if $(PYTHON),,$(NO_PYTHON))
 	@echo "Installing the packages, 2.0 GB, into .venv: about two minutes"
-	rm -rf .venv
-	"$(PYTHON)" -m venv --without-pip .venv
-	$(INSTALL) --require-hashes -r requirements.txt
-	$(INSTALL) --no-index --no-deps --no-build-isolation --editable .
+	@rm -rf .venv
+	@"$(PYTHON)" -m venv --without-pip .venv
+	@$(INSTALL) --require-hashes -r requirements.txt
+	@$(INSTALL) --no-index --no-deps --no-build-isolation --editable .
 	@.venv/bin/python -c '$(INSTALLED)' || { echo "error: pip installed nothing into .venv:" \
 		"is it told to install elsewhere? pip config list" >&2; exit 1; }
-	touch $@
+	@touch $@
 
 .venv/installed-dev: .venv/installed requirements-dev.txt
 	@echo "Installing what development needs as well, 0.6 GB, into .venv"
-	$(INSTALL) --require-hashes -r requirements-dev.txt
-	touch $@
+	@$(INSTALL) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+verify: setup  ## do the results, here and in DVC's cache, match dvc.lock? reads every byte
+	@$(ACTIVATE) && python -m commands.verify
+
+remote: setup-dev  ## the cache shared through a DVC remote: make remote URL=s3://bucket/path
+	@test -n "$$TYPED_URL" || { echo "error: say where: make remote URL=s3://bucket/path," \
+		"URL=ssh://user@host/path or URL=/folder" >&2; exit 1; }
+	@$(ACTIVATE) && before="$$(cat .dvc/config)" && { \
+		dvc remote add --default --force storage "$$TYPED_URL" && \
+		dvc remote modify storage verify true; } || { printf '%s\n' "$$before" > .dvc/config; \
+		echo "error: no remote was set up; DVC takes paths and addresses in ASCII alone" >&2; exit 1; }
+
+help:  ## this list
+	@awk -F ':.*  ## ' '/^#: / {print "\n" substr($$0, 4)} \
+		/^[a-z-]+:.*  ## / {printf "  %-13s%s\n", $$1, $$2}' Makefile
+
+#: Judge a change
+
+review: setup  ## the workspace against BASE: make review BASE=main ARGS="--fail-on worse"
+	@$(ACTIVATE) && python -m commands.review $${TYPED_BASE:+"$$TYPED_BASE"} $(ARGS)
+
+sweep: setup  ## the experiments on BASE, best first: make sweep BASE=main ARGS="--variant candidate"
+	@$(ACTIVATE) && python -m commands.sweep $${TYPED_BASE:+"$$TYPED_BASE"} $(ARGS)
+
+page: setup-dev  ## the page of dvc plots show and diff, with Vega inside: .dvc/plots/page.html
+	$(ACTIVATE) && python -m commands.plots_page
+
+#: Use a model
+
+predict: setup  ## is it positive? make predict TEXT="…"; without TEXT, each line of standard input
+	@$(ACTIVATE) && python -m commands.predict "$${TYPED_VARIANT:-candidate}" \
+		$(if $(filter command environment,$(origin TEXT)),--sentence="$$TYPED_TEXT") $(ARGS)
+
+decode: setup  ## a test review as text, its label, and the predictions for it: make decode N=0
+	@$(ACTIVATE) && python -m commands.decode "$${TYPED_N:-0}" $(ARGS)
+
+errors: setup-dev  ## the errors of a variant, as a page: make errors VARIANT=candidate
+	@$(ACTIVATE) && python -m commands.errors $${TYPED_VARIANT:+"$$TYPED_VARIANT"} $(ARGS)
+
+export: setup  ## a variant as a TensorFlow SavedModel that takes texts: make export VARIANT=candidate
+	@$(ACTIVATE) && python -m commands.export $${TYPED_VARIANT:+"$$TYPED_VARIANT"} $(ARGS)
+
+#: Develop
+
+test: setup-dev  ## lint, layers, types, tests
+	$(ACTIVATE) && ruff check . && ruff format --check . && lint-imports && mypy && pytest
+
+check: setup-dev check-lock  ## are the committed results and pages those of this code?
+	$(ACTIVATE) && pytest -m published
+
+check-lock: setup  ## is dvc.lock current? needs neither data nor models
+	@$(ACTIVATE) && dry="$$(dvc repro --allow-missing --dry)" && case "$$dry" in \
+		*"Running stage"*) echo "$$dry"; echo "run dvc repro and commit the result" >&2; exit 1;; esac
+
+faults: setup-dev  ## every stage killed in every way, and the queue, for real; 5 minutes
+	$(ACTIVATE) && pytest -m faults --dist load
 
 COMPILE := uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate
 lock:  ## new pins from pyproject.toml, the second file a superset of the first; needs uv
 	$(COMPILE) --upgrade --output-file requirements.txt
 	$(COMPILE) --all-extras --constraint requirements.txt --output-file requirements-dev.txt
 
-faults: setup-dev  ## every stage killed in every way, and the queue, for real; 5 minutes
-	$(ACTIVATE) && pytest -m faults --dist load
-
-verify: setup  ## do the results, here and in DVC's cache, match dvc.lock? reads every byte
-	@$(ACTIVATE) && python -m commands.verify
-
-check-lock: setup  ## is dvc.lock current? needs neither data nor models
-	@$(ACTIVATE) && dry="$$(dvc repro --allow-missing --dry)" && case "$$dry" in \
-		*"Running stage"*) echo "$$dry"; echo "run dvc repro and commit the result" >&2; exit 1;; esac
+#: Values and pages
 
 readme: setup  ## the tables of README.md and docs/ from metrics/ and benchmarks/
 	$(ACTIVATE) && python -m commands.readme
 
 notebook: setup-dev  ## the outputs of docs/from_the_notebook.ipynb, from the results that are here
 	$(ACTIVATE) && python -m commands.notebook
-
-page: setup-dev  ## the page of dvc plots show and diff, with Vega inside: .dvc/plots/page.html
-	$(ACTIVATE) && python -m commands.plots_page
 
 bench: setup-dev  ## speed, memory and other classifiers: benchmarks/results.md, rivals.md; an hour
 	$(ACTIVATE) && python -m benchmarks.bench $(ARGS)
@@ -99,30 +137,3 @@ serving:  ## how fast and how exact an export is: benchmarks/serving.md
 rounding:  ## how far rounding moves the accuracies: benchmarks/rounding.md
 optimism claims serving rounding: setup-dev
 	$(ACTIVATE) && python -m benchmarks.$@
-
-review: setup  ## the workspace against BASE: make review BASE=main ARGS="--fail-on worse"
-	@$(ACTIVATE) && python -m commands.review $${TYPED_BASE:+"$$TYPED_BASE"} $(ARGS)
-
-sweep: setup  ## the experiments on BASE, best first: make sweep BASE=main ARGS="--variant candidate"
-	@$(ACTIVATE) && python -m commands.sweep $${TYPED_BASE:+"$$TYPED_BASE"} $(ARGS)
-
-predict: setup  ## is it positive? make predict TEXT="…"; without TEXT, each line of standard input
-	@$(ACTIVATE) && python -m commands.predict "$${TYPED_VARIANT:-candidate}" \
-		$(if $(filter command environment,$(origin TEXT)),--sentence="$$TYPED_TEXT") $(ARGS)
-
-decode: setup  ## a test review as text, its label, and the predictions for it: make decode N=0
-	@$(ACTIVATE) && python -m commands.decode "$${TYPED_N:-0}" $(ARGS)
-
-export: setup  ## a variant as a TensorFlow SavedModel that takes texts: make export VARIANT=candidate
-	@$(ACTIVATE) && python -m commands.export $${TYPED_VARIANT:+"$$TYPED_VARIANT"} $(ARGS)
-
-errors: setup-dev  ## the errors of a variant, as a page: make errors VARIANT=candidate
-	@$(ACTIVATE) && python -m commands.errors $${TYPED_VARIANT:+"$$TYPED_VARIANT"} $(ARGS)
-
-remote: setup-dev  ## the cache shared through a DVC remote: make remote URL=s3://bucket/path
-	@test -n "$$TYPED_URL" || { echo "error: say where: make remote URL=s3://bucket/path," \
-		"URL=ssh://user@host/path or URL=/folder" >&2; exit 1; }
-	@$(ACTIVATE) && before="$$(cat .dvc/config)" && { \
-		dvc remote add --default --force storage "$$TYPED_URL" && \
-		dvc remote modify storage verify true; } || { printf '%s\n' "$$before" > .dvc/config; \
-		echo "error: no remote was set up; DVC takes paths and addresses in ASCII alone" >&2; exit 1; }
