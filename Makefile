@@ -112,7 +112,7 @@ check-lock: setup  ## is dvc.lock current? needs neither data nor models
 	@$(ACTIVATE) && dry="$$(dvc repro --allow-missing --dry)" && case "$$dry" in \
 		*"Running stage"*) echo "$$dry"; echo "run dvc repro and commit the result" >&2; exit 1;; esac
 
-faults: setup-dev  ## every stage killed in every way, and the queue, for real; 5 minutes
+faults: setup-dev  ## slow tests: stages, queue and workers killed in every way, other processors
 	$(ACTIVATE) && pytest -m faults --dist load
 
 COMPILE := uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate

@@ -54,6 +54,7 @@ def cluster(folder: Path, code: Path, size: int = 2) -> Iterator[tuple[str, Proc
             process.wait()
 
 
+@pytest.mark.faults
 def test_a_cluster_gives_the_same_bytes_also_when_it_loses_a_worker_and_says_when_it_is_lost(
     copy: Path, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

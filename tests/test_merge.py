@@ -4,6 +4,8 @@ import re
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import (
     PROJECT,
     Dvc,
@@ -52,6 +54,7 @@ def test_two_branches_that_each_changed_the_candidate(
     assert command(*here, "git status --short") == ""
 
 
+@pytest.mark.faults
 def test_a_lock_of_another_machine_trains_again_and_no_lock_does_not(copy: Path, dvc: Dvc):
     """It names models that this cache does not have; the run cache knows what made those here."""
     lock = copy / "dvc.lock"

@@ -9,6 +9,8 @@ import pytest
 
 from tests.conftest import PROJECT
 
+pytestmark = pytest.mark.faults
+
 # Two epochs of every recipe in params.yaml on 600 reviews of 50 words, in batches of up to 512.
 TRAININGS = """
 import hashlib
@@ -53,7 +55,6 @@ def test_a_processor_without_avx_gives_the_same_bytes(here: str):
     assert hashes(**OLD) == here
 
 
-@pytest.mark.faults
 @pytest.mark.skipif(not shutil.which("qemu-x86_64"), reason="needs the package qemu-user")
 def test_the_approximations_of_another_vendor_give_the_same_bytes(here: str):
     assert hashes("qemu-x86_64", "-cpu", "EPYC-Rome") == here
