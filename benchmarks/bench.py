@@ -1,38 +1,31 @@
 """Measure the project against the notebook, scikit-learn and fastText: `make bench`.
 
-usage   python -m benchmarks.bench [PART …] [--repetitions N]
+usage   python -m benchmarks.bench [PART …]
 reads   the last commit; the archive of keras.datasets.imdb, from where the download stage finds it
 writes  benchmarks/measured/PART.json, and from all that are there results.md and rivals.md
 
-Parts that run together share what they need: the notebook's script runs once per repetition, and a
-ratio is of two values of the same one. Only the parts in REPEATED are repeated. `tuning` takes an
-hour and runs only if it is named; `rivals` uses what it found.
+Parts that run together share what they need, so that a ratio is of two values of one machine in one
+hour. `tuning` takes an hour and runs only if it is named; `rivals` uses what it found.
 """
 
 import argparse
 import json
 import signal
 import tempfile
-import time
 from pathlib import Path
 
 from benchmarks import parts
-from benchmarks.measure import MEASURED, Measured, machine, measured, spread, write_page
+from benchmarks.measure import MEASURED, machine, measured, write_page
 from benchmarks.parts import EXPERIMENT
 from workflow.base.files import HELD_OUT
 from workflow.report.review_page import points, table
 
-REPEATED = "notebook", "everything", "experiment"
-DEFAULT = *REPEATED, "million", "rivals"
+DEFAULT = "notebook", "everything", "experiment", "million", "rivals"
 PARTS = "tuning", *DEFAULT  # in this order
 
 # Two values that a part measured: its name, their key, what they are of, of whom the other is.
 WHOLE = "whole notebook"
 ROWS = (
-    ("notebook", "vectorize", "multi-hot vectors of all 50,000 reviews", "notebook", "s"),
-    ("notebook", "fit", "20 epochs of `single`, with validation", "notebook", "s"),
-    ("notebook", "evaluate", "`single` on the 25,000 test reviews", "notebook", "s"),
-    ("notebook", "vectors", "all multi-hot vectors: in memory, here on disk", "notebook", "MB"),
     ("notebook", "three", "the notebook's three systems, one seed each, from nothing", WHOLE, "s"),
     ("notebook", "peak", "the same: peak memory of the largest process", WHOLE, "MB"),
     ("everything", "everything", "all variants, six seeds each, from nothing", WHOLE, "s"),
@@ -45,14 +38,11 @@ def comparisons() -> str:
     """A row for each pair that was measured."""
     rows = []
     for part, key, what, other, unit in ROWS:
-        if not (pairs := [each[key] for each in measured(part) if key in each]):
-            continue
-        digits = 0 if unit == "MB" else 2
-        there, here = (spread([pair[side] for pair in pairs], digits) for side in (0, 1))
-        ratios = [there / here for there, here in pairs]
-        ratio = spread(ratios, 0 if min(ratios) >= 10 else 2)
-        rows.append([what, other, f"{there} {unit}", f"{here} {unit}", ratio, str(len(pairs))])
-    return table("|compared with|there|here|there / here|runs".split("|"), rows)
+        there, here = measured(part)[key]
+        digits, ratio = 0 if unit == "MB" else 2, there / here
+        values = (f"{value:,.{digits}f} {unit}" for value in (there, here))
+        rows.append([what, other, *values, f"{ratio:.{0 if ratio >= 10 else 2}f}"])
+    return table("|compared with|there|here|there / here".split("|"), rows)
 
 
 def machines(*parts: str) -> str:
@@ -63,12 +53,8 @@ def machines(*parts: str) -> str:
 
 
 def write_results() -> None:
-    whole = measured("everything")
-    peak, cache, model = (
-        spread([repetition[key] for repetition in whole], 0)
-        for key in ("peak MB", "cache MB", "model MB")
-    )
-    of = measured("million")[-1]
+    whole, of = measured("everything"), measured("million")
+    peak, cache, model = (f"{whole[key]:,.0f}" for key in ("peak MB", "cache MB", "model MB"))
     (seconds, memory), (more_seconds, more_memory) = of["read"], of["vectorized"]
     paragraphs = (
         f"""Of the whole pipeline the largest process has {peak} MB at most; `.dvc/cache` then has
@@ -83,10 +69,9 @@ def write_results() -> None:
     write_page(
         "results",
         "# Speed and memory",
-        f"""Written by `make bench`. A value of several runs is their median [lowest, highest];
-        a ratio is of two values of one run, minutes apart. The notebook is its three systems as
-        one script, benchmarks/notebook.py. "From nothing" is `dvc repro` in a new clone, with
-        the archive in a local folder. {machine}""",
+        f"""Written by `make bench`: one run each, minutes apart. The notebook is its three
+        systems as one script, benchmarks/notebook.py. "From nothing" is `dvc repro` in a new
+        clone, with the archive in a local folder. {machine}""",
         comparisons(),
         *paragraphs,
     )
@@ -104,7 +89,7 @@ TRIED = "about 126"  # for the candidate: docs/method.md, "Choosing"
 
 
 def write_rivals() -> None:
-    tuned, found = measured("tuning")[-1], measured("rivals")[-1]
+    tuned, found = measured("tuning"), measured("rivals")
     rows, settings = [], []
     for name, what in RIVALS.items():
         if name not in found:
@@ -143,31 +128,20 @@ def write_pages() -> None:
         write_rivals()
 
 
-def measure(part: str, sandbox: parts.Sandbox, earlier: list[Measured]) -> None:
-    """Write what a part measures, after what its earlier repetitions did."""
-    start = time.perf_counter()
-    repetitions = [*earlier, getattr(parts, part)(sandbox)]
-    print(f"{part}: measured in {time.perf_counter() - start:.0f} s", flush=True)
-    content = {"machine": machine(), "repetitions": repetitions}
-    (MEASURED / f"{part}.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-    write_pages()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.bench")
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
-    parser.add_argument("--repetitions", type=int, default=3)
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - set(PARTS):
         parser.error(f"unknown part {unknown.pop()!r}; expected one of {', '.join(PARTS)}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: temporary files go
-    wanted = [part for part in PARTS if part in (arguments.parts or DEFAULT)]
-    for repetition in range(arguments.repetitions):
-        with tempfile.TemporaryDirectory() as folder:
-            sandbox = parts.Sandbox(Path(folder))
-            for part in wanted:
-                if repetition == 0 or part in REPEATED:
-                    measure(part, sandbox, measured(part) if repetition else [])
+    with tempfile.TemporaryDirectory() as folder:
+        sandbox = parts.Sandbox(Path(folder))
+        for part in [part for part in PARTS if part in (arguments.parts or DEFAULT)]:
+            content = {"machine": machine(), "values": getattr(parts, part)(sandbox)}
+            path = MEASURED / f"{part}.json"
+            path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+            write_pages()
 
 
 if __name__ == "__main__":

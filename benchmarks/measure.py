@@ -5,7 +5,6 @@ import json
 import operator
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from workflow.model.seeds import CLUSTER
 
 PROJECT = Path(__file__).parent.parent
 MEASURED = Path(__file__).parent / "measured"  # a file for each part
-Measured = dict[str, Any]  # what one repetition of a part found
+Measured = dict[str, Any]  # what a part found
 
 
 class Run(NamedTuple):
@@ -76,10 +75,11 @@ def size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def measured(part: str) -> list[Measured]:
-    """All repetitions of a part; none if it was not measured."""
+def measured(part: str) -> Measured:
+    """What a part found; empty if it was not measured."""
     path = MEASURED / f"{part}.json"
-    return json.loads(path.read_text("utf-8"))["repetitions"] if path.exists() else []
+    found: Measured = json.loads(path.read_text("utf-8"))["values"] if path.exists() else {}
+    return found
 
 
 def paragraph(text: str) -> str:
@@ -94,12 +94,6 @@ def write_page(name: str, *parts: str) -> None:
     """Write a page of benchmarks/."""
     content = "\n\n".join(map(paragraph, parts)) + "\n"
     Path(__file__).with_name(f"{name}.md").write_text(content, "utf-8")
-
-
-def spread(values: list[float], digits: int) -> str:
-    """The median, with the lowest and the highest; or the only value."""
-    middle, low, high = (f"{f(values):,.{digits}f}" for f in (statistics.median, min, max))
-    return middle if low == high else f"{middle} [{low}, {high}]"
 
 
 def machine() -> str:

@@ -2,7 +2,6 @@
 
 usage   python -m benchmarks.notebook ARCHIVE
 reads   ARCHIVE, the imdb.npz of keras.datasets.imdb
-prints  JSON: the seconds that each part took, and the bytes of the vectors
 
 Two slips of the notebook are corrected: `single_regularized` is trained (it has `epochs=0`), and
 `activation_regularizer`, which Keras does not know, is `activity_regularizer`.
@@ -10,20 +9,13 @@ Two slips of the notebook are corrected: `single_regularized` is trained (it has
 
 import sys
 
-from benchmarks.clock import Clock
-
-clock = Clock()
-
 import numpy as np
 from tensorflow import keras
 from tensorflow.keras import layers, regularizers
 from tensorflow.keras.datasets import imdb
 
-clock.lap("import")
-
 setattr(sys.modules[imdb.load_data.__module__], "get_file", lambda *_, **__: sys.argv[1])
 (train_data, train_labels), (test_data, test_labels) = imdb.load_data(num_words=10000)
-clock.lap("load")
 
 
 def vectorize_sequences(sequences, dimension=10000):
@@ -38,7 +30,6 @@ x_train = vectorize_sequences(train_data)
 x_test = vectorize_sequences(test_data)
 y_train = np.asarray(train_labels).astype("float32")
 y_test = np.asarray(test_labels).astype("float32")
-clock.lap("vectorize")
 
 l1, l2 = regularizers.L1(0.01), regularizers.L2(0.01)
 output = {"units": 1, "activation": "sigmoid"}
@@ -60,7 +51,7 @@ systems = {
 }
 x_val, partial_x_train = x_train[:10000], x_train[10000:]
 y_val, partial_y_train = y_train[:10000], y_train[10000:]
-for name, stack in systems.items():
+for stack in systems.values():
     model = keras.Sequential(stack)
     model.compile(optimizer="adam", loss="mean_squared_error", metrics=["accuracy"])
     model.fit(
@@ -71,7 +62,4 @@ for name, stack in systems.items():
         validation_data=(x_val, y_val),
         verbose=0,
     )
-    clock.lap(f"{name} fit")
     model.evaluate(x_test, y_test, verbose=0)
-    clock.lap(f"{name} evaluate")
-clock.print(bytes=x_train.nbytes + x_test.nbytes)

@@ -34,7 +34,7 @@ FASTTEXT = os.environ.get("FASTTEXT_PYTHON")
 
 
 class Sandbox:
-    """A folder for one repetition, with what the parts that run together share."""
+    """A folder with what the parts that run together share."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -70,21 +70,12 @@ class Sandbox:
 
 
 def notebook(sandbox: Sandbox) -> Measured:
-    """The notebook's parts, and its three systems from nothing."""
-    there = sandbox.notebook.last_json
-    here = python(sandbox.reviews, "benchmarks.project").last_json
+    """The notebook's three systems from nothing."""
     folder = sandbox.clone("three")
     variants = {name: {"recipe": f"baselines.{name}", "features": "multi_hot"} for name in SYSTEMS}
     set_params(folder, {"train.seeds": 1, "variants": variants})
-    three = run(folder, "dvc", "repro", "plot", "curves")
-    return {
-        "vectorize": [there["vectorize"], here["vectorize"]],
-        "fit": [there["single fit"], here["fit"]],
-        "evaluate": [there["single evaluate"], here["evaluate"]],
-        "vectors": [there["bytes"] / 1e6, here["bytes"] / 1e6],
-        "three": [sandbox.notebook.seconds, three.seconds],
-        "peak": [sandbox.notebook.peak, three.peak],
-    }
+    there, here = sandbox.notebook, run(folder, "dvc", "repro", "plot", "curves")
+    return {"three": [there.seconds, here.seconds], "peak": [there.peak, here.peak]}
 
 
 def everything(sandbox: Sandbox) -> Measured:
@@ -141,7 +132,7 @@ def rivals(sandbox: Sandbox) -> Measured:
     """Each tuned classifier as a process, from texts on disk to predictions; and the candidate."""
     folder = sandbox.reviews
     results: Measured = {}
-    for name, tuned in measured("tuning")[-1].items():
+    for name, tuned in measured("tuning").items():
         if name != "fasttext" or FASTTEXT:
             ended = classify(folder, name, json.dumps(tuned["best"]))
             results[name] = values(ended.last_json, [ended])

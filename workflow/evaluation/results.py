@@ -27,14 +27,13 @@ class Correct(NamedTuple):
         sha256: of the reviews, as in facts.json.
         seeds: (S,) int64.
         by_split: of validation and test, (S, reviews) bool.
-        average: what the mean of the seeds' probabilities gets right in test, (reviews,) bool;
-            empty in results of earlier versions of the project.
+        average: what the mean of the seeds' probabilities gets right in test, (reviews,) bool.
     """
 
     sha256: str
     seeds: NDArray[np.int64]
     by_split: dict[str, NDArray[np.bool_]]
-    average: NDArray[np.bool_] = np.empty(0, bool)
+    average: NDArray[np.bool_]
 
     def to_bytes(self) -> bytes:
         """The content of a .npz file; the same bits give the same bytes.
@@ -63,9 +62,7 @@ class Correct(NamedTuple):
                 if packed.dtype != np.uint8 or packed.shape != (-(-len(seeds) // 8), reviews):
                     raise ValueError(f"the {split} bits are damaged")
                 by_split[split] = np.unpackbits(packed, axis=0, count=len(seeds)).astype(bool)
-            average = np.empty(0, bool)
-            if "average" in arrays:
-                average = np.unpackbits(arrays["average"], count=reviews).astype(bool)
+            average = np.unpackbits(arrays["average"], count=reviews).astype(bool)
             return cls(str(arrays["sha256"]), seeds, by_split, average)
 
 

@@ -43,7 +43,7 @@ def make_report(
     accuracy, rounded = changes(base, ours, both, code)
     decisive = [row["difference"] for row in accuracy if row["split"] == "validation"]
     both = [variant for variant in both if variant not in rounded]
-    groups = slices(ours.held_out["validation"]) if ours.held_out else {}
+    groups = slices(ours.held_out["validation"])
     explained = {f"learning_curves_{v}.png" for v in rounded} if not code else set()
     only_rounding = rounded and not (params or code or accuracy)
     figures = changed_figures(base, ours) if same_data and not only_rounding else []
@@ -234,10 +234,7 @@ def loss(side: Results, variant: str) -> object:
 
 
 def changed_sizes(base: Results, ours: Results, variants: Iterable[str]) -> list[Row]:
-    """The sizes of models that changed: columns, weights of one network, bytes of all.
-
-    Earlier versions of the project did not write them.
-    """
+    """The sizes of models that changed: columns, weights of one network, bytes of all."""
     rows = []
     for variant in variants:
         before, after = (s.metrics.get(variant, {}).get("size", {}) for s in (base, ours))
@@ -259,7 +256,7 @@ def fixed_and_broken(base: Results, ours: Results, variants: Iterable[str]) -> l
     rows = []
     for variant in variants:
         before, after = (side.correct[variant].average for side in (base, ours))
-        if not len(before) or len(before) != len(after) or np.array_equal(before, after):
+        if len(before) != len(after) or np.array_equal(before, after):
             continue
         d = significance.difference_of_means(after.astype(float), before.astype(float))
         bits = ours.correct[variant].by_split["test"]

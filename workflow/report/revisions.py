@@ -35,7 +35,6 @@ from workflow.evaluation.results import (
     read_facts,
     read_scores,
 )
-from workflow.params import RENAMED
 
 PARAMS, PIPELINE, LOCK = Path("params.yaml"), Path("dvc.yaml"), Path("dvc.lock")
 
@@ -161,11 +160,9 @@ class Results:
         return correct.by_split[split][np.isin(correct.seeds, seeds or self.seeds)]
 
     @cached_property
-    def held_out(self) -> dict[str, pd.DataFrame] | None:
-        """By split, a row per review; None if an earlier version wrote these results."""
+    def held_out(self) -> dict[str, pd.DataFrame]:
+        """By split, a row per review."""
         path = self.folder / HELD_OUT_REVIEWS
-        if not path.exists():
-            return None
         tables = read_descriptions(path)
         if any(len(table) != self.reviews(split) for split, table in tables.items()):
             raise InputError(f"{path}: not of the same run as {METRICS}{RERUN_HINT}")
@@ -198,17 +195,12 @@ def changed_values(old: dict[str, Any], new: dict[str, Any]) -> dict[str, dict[s
 
 
 def flatten(value: Any, above: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of nested mappings by their dotted keys; a list is a leaf.
-
-    Parameters that another version calls otherwise get their present names.
-    """
+    """The leaves of nested mappings by their dotted keys; a list is a leaf."""
     if not isinstance(value, dict):
         yield above, value
         return
     for key, inner in value.items():
-        named_by_user = above in ("variants", "baselines")
-        name = str(key) if named_by_user else RENAMED.get(str(key), str(key))
-        yield from flatten(inner, f"{above}.{name}" if above else name)
+        yield from flatten(inner, f"{above}.{key}" if above else str(key))
 
 
 def read_stages(path: Path) -> dict[str, dict[str, Any]]:
