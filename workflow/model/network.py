@@ -1,9 +1,8 @@
 """The networks: built by Keras, fed with sparse batches, saved as the same bytes every time.
 
-Importing this module imports TensorFlow, which takes seconds, and configures it.
+Importing this module imports TensorFlow, which takes seconds.
 """
 
-import ctypes
 import gc
 import io
 import json
@@ -12,39 +11,20 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from workflow.base.errors import reading
 from workflow.base.files import RERUN_HINT
 from workflow.base.reviews import Reviews
+from workflow.model.libraries import keras, tf
 from workflow.model.params import Layer, Recipe
 from workflow.model.reproducible import ROWS, ReproducibleDense, binary_crossentropy
 from workflow.model.sparse import FastAdam, SparseDense
-
-# Every operation is deterministic. Sums are not split among threads, so that their order is the
-# same on any number of cores; the cores are used by training several seeds at once.
-tf.config.threading.set_intra_op_parallelism_threads(1)
-tf.config.experimental.enable_op_determinism()
-# It would turn x / sqrt(y) into x * rsqrt(y), an approximation in which processors differ.
-tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
-tf.get_logger().setLevel("ERROR")  # one trace per network is intended
-keras.config.set_floatx("float32")  # whatever keras.json says
-gc.freeze()  # what was imported is never garbage: not looked at again, which also ends sooner
-
-# The C library on Linux would keep the memory of kernels that are no longer used, of which each
-# seed leaves several: six seeds of the candidate would need 2.5 GB instead of 1.6. With the second
-# setting alone it would return what a step frees, and ask for it again in the next one.
-with suppress(AttributeError):
-    M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-    for setting in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
-        ctypes.CDLL(None).mallopt(setting, 16_000_000)  # bytes
 
 
 def build(

@@ -7,8 +7,7 @@ on every x86-64 processor.
 
 from typing import Any
 
-import keras
-import tensorflow as tf
+from workflow.model.libraries import keras, tf
 
 ROWS = 256  # the longest sum that TensorFlow never cuts
 

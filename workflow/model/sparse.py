@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
+
+from workflow.model.libraries import keras, tf
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]

@@ -4,15 +4,14 @@ import functools
 import math
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from workflow.base.errors import InputError
 from workflow.base.reviews import Reviews, split_validation
 from workflow.model import network
+from workflow.model.libraries import keras, tf
 from workflow.model.params import Recipe
 from workflow.model.seeds import Report, for_every_seed
 

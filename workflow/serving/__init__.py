@@ -2,5 +2,3 @@
 
 Used by commands only.
 """
-
-import workflow.model  # noqa: F401 - its environment variables, before TensorFlow is imported

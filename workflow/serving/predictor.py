@@ -8,9 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 from scipy.special import log_expit, logsumexp
 
@@ -20,6 +18,7 @@ from workflow.base.labels import is_positive
 from workflow.base.reviews import Reviews
 from workflow.features.encoders import load_encoder
 from workflow.features.multi_hot import OUT_OF_VOCABULARY, START
+from workflow.model.libraries import keras, tf
 from workflow.model.network import memory_errors  # and sums that are the same on any cores
 from workflow.text.vocabulary import Vocabulary
 

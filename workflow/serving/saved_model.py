@@ -6,12 +6,11 @@ It repeats in TensorFlow what workflow.text and workflow.features do in Python.
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-
 from workflow.base.errors import InputError
 from workflow.features.multi_hot import INDEX_FROM, OUT_OF_VOCABULARY, START
 from workflow.features.ngrams import WORD_BITS, NGramEncoder
 from workflow.features.params import NGramParams, PositionWeights
+from workflow.model.libraries import tf
 from workflow.serving.predictor import Predictor, layers_with_kernel, log_odds
 from workflow.serving.words import WordTables
 

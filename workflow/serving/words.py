@@ -10,8 +10,7 @@ import unicodedata
 from html.entities import html5
 from typing import Any
 
-import tensorflow as tf
-
+from workflow.model.libraries import tf
 from workflow.text.tokenizer import ENTITY, NUMBER, SEPARATORS, TAG, plain_table
 from workflow.text.vocabulary import Vocabulary
 
