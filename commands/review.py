@@ -90,7 +90,7 @@ def main() -> None:
     names = ("BEFORE", "AFTER")
     add("--images", nargs=2, default=("before", "after"), metavar=names, help=help_)
     options = parser.parse_args()
-    ours, min_effect = Results("the workspace"), load_params().compare.min_effect
+    ours, min_effect = Results(), load_params().compare.min_effect
     with revision(options.base) as (base, commit):
         start = merge_base(commit)
         tried, counted = count_tried(commit, start)
