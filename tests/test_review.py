@@ -357,6 +357,7 @@ def test_a_new_variant_is_compared_with_the_reference_and_the_candidate(project)
     assert row["mean"] == pytest.approx(sides[1] - sides[0])
     shown = Path("review/report.md").read_text()
     assert "**No accuracy changed. New: mine.**" in shown
+    assert re.search(r"\| variant +\| minus +\| split +\|", shown)
     assert re.search(r"\| `mine` +\| `single` +\| validation \|.* better +\|", shown)
     save("Mine")
     git("checkout", "--quiet", "main~1", "--", ".")
@@ -651,6 +652,10 @@ def test_a_damaged_file_of_the_base_is_named(project, path, damage):
 
 def test_results_of_two_runs_mixed_are_refused(project):
     """As a merge of which one half was resolved one way, and one half the other."""
+    run_again = "run `dvc repro` to regenerate it"
+    write_held_out(test=200)
+    sentence = f"error: {HELD_OUT_REVIEWS}: not of the same run as {METRICS}; {run_again}"
+    assert refusal("commands.review", "HEAD") == sentence
     before = Correct.from_bytes(BITS.read_bytes())
     for other in (
         before._replace(sha256="f" * 64),
@@ -660,8 +665,7 @@ def test_results_of_two_runs_mixed_are_refused(project):
     ):
         BITS.write_bytes(other.to_bytes())
         assert refusal("commands.review", "HEAD") == (
-            f"error: {BITS}: not of the same run as metrics/scores.csv and metrics/metrics.json; "
-            "run `dvc repro` to regenerate it"
+            f"error: {BITS}: not of the same run as {SCORES} and {METRICS}; {run_again}"
         )
 
 
