@@ -21,16 +21,11 @@ from pathlib import Path
 from tabulate import tabulate
 
 from workflow.base.errors import run
-from workflow.base.files import (
-    CANDIDATE,
-    HELD_OUT,
-    MODELS,
-    PREDICTIONS,
-)
+from workflow.base.files import HELD_OUT
 from workflow.evaluation.scores import mean_and_std
-from workflow.report import error_analysis, model_card, notebook
+from workflow.report import model_card, notebook
 from workflow.report.comparison import make_report
-from workflow.report.review_page import accuracy_table, answers, points, table
+from workflow.report.review_page import accuracy_table, answers, interval, points, table
 from workflow.report.revisions import revision
 from workflow.report.sources import Sources, read_sources
 
@@ -99,9 +94,8 @@ def notebook_values(sources: Sources) -> str:
     for v in notebook.judge_values(sources):
         style = ".4f" if v["score"].endswith("loss") else ".2%"
         name = f"`{v['variant']}`, {v['score'].replace('_', ' ')}"
-        interval = f"[{v['low']:{style}}, {v['high']:{style}}]"
-        here = mean_and_std(v["seeds"], style)
-        rows.append([name, f"{v['value']:{style}}", v["where"], here, interval, v["judgement"]])
+        values = f"{v['value']:{style}}", v["where"], mean_and_std(v["seeds"], style)
+        rows.append([name, *values, interval(v, style), v["judgement"]])
     return table(["value", "notebook", "where", "here", "one more run", ""], rows)
 
 
@@ -134,27 +128,17 @@ def in_short(sources: Sources) -> str:
     return "\n".join(sentences)
 
 
-def with_error_rates(sources: Sources) -> Sources:
-    """Add the candidate's error rates, if its predictions and its model are here."""
-    if not (PREDICTIONS / CANDIDATE).exists() or not (MODELS / CANDIDATE).exists():
-        return sources
-    (ours,) = error_analysis.read_predictions([CANDIDATE]).values()
-    rates = error_analysis.read_error_rates(CANDIDATE, ours)
-    return sources._replace(error_rates=rates)
-
-
 def dvc(*arguments: str) -> str:
     """What a command of DVC prints."""
     command = [sys.executable, "-m", "dvc", *arguments]
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout  # noqa: S603
 
 
-def with_example(sources: Sources, experiment: str) -> Sources:
-    """Add what `dvc metrics diff` and `make review` print of an experiment on HEAD."""
-    effect = sources.params.compare.min_effect
+def example(experiment: str, min_effect: float) -> dict[str, str]:
+    """What `dvc metrics diff` and `make review` print of an experiment on HEAD."""
     with revision("HEAD") as (base, _), revision(experiment) as (ours, commit):
         changed = json.loads(dvc("metrics", "diff", "--json", "HEAD", commit))
-        report = make_report(base, ours, {}, effect, tried=1) | {"base": "main"}
+        report = make_report(base, ours, {}, min_effect, tried=1) | {"base": "main"}
     rows = [
         [path, name] + [str(round(v, 5) if isinstance(v, float) else v) for v in change.values()]
         for path, changes in changed.items()
@@ -163,7 +147,7 @@ def with_example(sources: Sources, experiment: str) -> Sources:
     header = ["Path", "Metric", "HEAD", "workspace", "Change"]
     printed = tabulate(rows, header, tablefmt="plain", disable_numparse=True)
     review = "\n\n".join([accuracy_table(report), *answers(report)])
-    return sources._replace(metrics_diff=f"```\n{printed}\n```", review=review)
+    return {"metrics_diff": f"```\n{printed}\n```", "review": review}
 
 
 def pipeline(_: Sources) -> str:
@@ -182,17 +166,15 @@ BLOCKS: dict[str, Callable[[Sources], str | None]] = {
     "stopping": stopping,
     "same_training": same_training,
     "differences": differences,
-    "notebook_values": notebook_values,
-    "notebook_conclusions": notebook_conclusions,
-    "in_short": in_short,
-    "metrics_diff": lambda sources: sources.metrics_diff,
-    "review": lambda sources: sources.review,
     "card_data": model_card.data,
     "card_recipe": model_card.recipe,
     "card_values": model_card.values,
-    "card_errors": model_card.errors,
 }
-ABOUT_NOTEBOOK = {"notebook_values", "notebook_conclusions", "in_short"}
+ABOUT_NOTEBOOK = {
+    "notebook_values": notebook_values,
+    "notebook_conclusions": notebook_conclusions,
+    "in_short": in_short,
+}
 COPIED = {  # the page of benchmarks/ that a block is from, and which of its paragraphs
     "benchmark": ("results", [2]),
     "own": ("results", [4]),
@@ -203,38 +185,39 @@ COPIED = {  # the page of benchmarks/ that a block is from, and which of its par
     "more_data": ("claims", [1, 2]),
     "optimism": ("optimism", [0, 2]),
 }
-BLOCK = re.compile(rf"<!-- ({'|'.join([*BLOCKS, *COPIED])}) -->\n.*?<!-- /\1 -->", re.DOTALL)
 
 
-def fill(page: str, sources: Sources) -> str:
-    """The text of a page with its blocks regenerated.
+def make_texts(sources: Sources) -> dict[str, str | None]:
+    """The text of each block; None if these results do not have it.
 
-    A block stays as it is if the sources have nothing for it, or if it is about the notebook and
-    params.yaml no longer has one of the notebook's variants.
+    There are none about the notebook if params.yaml no longer has one of the notebook's variants.
     """
     conclusions = sources.notebook_conclusions
     variants = {*sources.notebook_values["variant"], *conclusions["variant"], *conclusions["other"]}
+    blocks = BLOCKS | (ABOUT_NOTEBOOK if variants <= sources.correct.keys() else {})
+    texts = {name: make(sources) for name, make in blocks.items()}
+    for name, (page, numbers) in COPIED.items():
+        texts[name] = "\n\n".join(sources.benchmarks[page][i] for i in numbers)
+    return texts
+
+
+def fill(page: str, texts: dict[str, str | None]) -> str:
+    """The page with these texts in its blocks; a block without a text stays as it is."""
 
     def replacement(match: re.Match[str]) -> str:
-        name = match[1]
-        if name in ABOUT_NOTEBOOK and not variants <= sources.correct.keys():
-            return match[0]
-        if name in COPIED:
-            page, numbers = COPIED[name]
-            text: str | None = "\n\n".join(sources.benchmarks[page][i] for i in numbers)
-        else:
-            text = BLOCKS[name](sources)
-        return match[0] if text is None else f"<!-- {name} -->\n{text}\n<!-- /{name} -->"
+        text = texts.get(match[1])
+        return match[0] if text is None else f"<!-- {match[1]} -->\n{text}\n<!-- /{match[1]} -->"
 
-    return BLOCK.sub(replacement, page)
+    return re.sub(r"<!-- (\w+) -->\n.*?<!-- /\1 -->", replacement, page, flags=re.DOTALL)
 
 
 def main() -> None:
-    sources = with_error_rates(read_sources())
+    sources = read_sources()
+    texts = make_texts(sources) | {"card_errors": model_card.errors(sources)}
     if sys.argv[1:]:
-        sources = with_example(sources, sys.argv[1])
+        texts |= example(sys.argv[1], sources.params.compare.min_effect)
     for path in (Path("README.md"), Path("MODEL_CARD.md"), *sorted(Path("docs").glob("*.md"))):
-        path.write_text(fill(path.read_text("utf-8"), sources), "utf-8")
+        path.write_text(fill(path.read_text("utf-8"), texts), "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Is it a gain or noise? The workspace against another revision: `make review BASE=main`.
 
-usage   python -m commands.review [BASE] [--json] [--fail-on GATE …] [--max-growth SHARE]
-                                  [--tried K] [--examples] [--images BEFORE AFTER]
+usage   python -m commands.review [BASE] [--json] [--fail-on GATE …] [--tried K] [--examples]
+                                  [--images BEFORE AFTER]
 reads   params.yaml, metrics/ and plots/figures/ of both sides, from Git and the workspace alone,
         and how many results there are in DVC's experiments and in commits since the base;
         with --examples also data/ of the workspace, and the base's predictions in DVC's cache
@@ -42,6 +42,7 @@ from workflow.report.revisions import (
 from workflow.text.vocabulary import Vocabulary
 
 GATES = ("worse", "slice", "loss", "brier", "size")
+MAX_GROWTH = 0.1  # of a model's bytes that the gate `size` lets pass
 EXAMPLES = 3  # of each kind and variant
 
 
@@ -83,14 +84,13 @@ def main() -> None:
     add("base", nargs="?", default="main", help="a Git revision (default: main)")
     add("--json", action="store_true", help="print JSON, not Markdown")
     add("--fail-on", nargs="+", choices=GATES, default=[], help="exit with 1 on these")
-    add("--max-growth", type=float, default=0.1, metavar="SHARE", help="for size (default: 0.1)")
     add("--tried", type=int, metavar="K", help="results compared (default: those in this clone)")
     add("--examples", action="store_true", help="print the most certain fixed and broken reviews")
     help_ = "addresses of the figures in the report (default: the folders beside it)"
     names = ("BEFORE", "AFTER")
     add("--images", nargs=2, default=("before", "after"), metavar=names, help=help_)
     options = parser.parse_args()
-    ours, min_effect = Results("the workspace"), load_params().compare.min_effect
+    ours, min_effect = Results(), load_params().compare.min_effect
     with revision(options.base) as (base, commit):
         start = merge_base(commit)
         tried, counted = count_tried(commit, start)
@@ -114,12 +114,12 @@ def main() -> None:
                 print_examples(commit, [row["variant"] for row in report["answers"]])
         finally:  # even if the reader has closed the pipe
             write_report(page, data, report["figures"], base, ours)
-    failed = failures(report, options.max_growth)
+    failed = failures(report)
     if reasons := [reason for gate in options.fail_on for reason in failed[gate]]:
         sys.exit(f"error: {'; '.join(reasons)}")
 
 
-def failures(report: dict[str, Any], max_growth: float) -> dict[str, list[str]]:
+def failures(report: dict[str, Any]) -> dict[str, list[str]]:
     """By gate, what it does not let pass: verdicts on validation, and sizes that grow too much."""
     worse, slices = (
         [row for row in report[kind] if (row["split"], row["verdict"]) == ("validation", "worse")]
@@ -134,7 +134,7 @@ def failures(report: dict[str, Any], max_growth: float) -> dict[str, list[str]]:
         "size": [
             f"{r['metric']} grew from {r['before']:,} to {r['after']:,}"
             for r in report["sizes"]
-            if r["metric"].endswith(".bytes") and r["after"] > r["before"] * (1 + max_growth)
+            if r["metric"].endswith(".bytes") and r["after"] > r["before"] * (1 + MAX_GROWTH)
         ],
     }
 
@@ -162,12 +162,14 @@ def print_examples(commit: str, variants: Iterable[str]) -> None:
 
 def mean_prediction(variant: str, commit: str | None) -> NDArray[np.float64]:
     """(reviews,): the mean of the seeds' probabilities on test, in a commit or the workspace."""
-    path = PREDICTIONS / variant / "test.npy"
-    where = f"{path} of {commit[:7]}" if commit else str(path)
-    with reading(where, "; run `dvc pull`, or `dvc repro` in that version", (OSError, ValueError)):
-        import dvc.api  # noqa: PLC0415 - takes a second, and only examples need it
+    import dvc.api  # noqa: PLC0415 - takes a second, and only examples need it
+    from dvc.exceptions import DvcException  # noqa: PLC0415
 
-        content = dvc.api.read(str(path), rev=commit, mode="rb") if commit else path.read_bytes()
+    path = str(PREDICTIONS / variant / "test.npy")
+    where = f"{path} of {commit[:7]}" if commit else path
+    hint = "; run `dvc pull`, or `dvc repro` in that version"
+    with reading(where, hint, (DvcException, OSError, ValueError)):
+        content = dvc.api.read(path, rev=commit, mode="rb")
         return np.asarray(np.load(io.BytesIO(content)).mean(axis=0, dtype=np.float64))
 
 

@@ -19,6 +19,7 @@ from workflow.params import load_params
 from workflow.report.comparison import OPTIONS, Row, changed_code, changes, judge
 from workflow.report.review_page import difference_table, footnote
 from workflow.report.revisions import (
+    Experiment,
     Results,
     changed_values,
     experiments,
@@ -29,41 +30,41 @@ from workflow.report.revisions import (
 SOME = "dvc exp run --queue -S 'model.dropout=0.1,0.3,0.5'; dvc queue start"
 
 
+def compare(base: Results, experiment: Experiment, variants: list[str]) -> tuple[list[Row], str]:
+    """A row for each variant whose accuracy on validation changed; without rows, the reason."""
+    try:
+        with revision(experiment.commit) as (ours, _):
+            if base.facts != ours.facts:
+                return [], "other data"
+            code = changed_code(experiment.base, experiment.commit)
+            params = changed_values(base.params, ours.params)
+            both = [variant for variant in variants if variant in ours.variants]
+            rows, _ = changes(base, ours, both, code)
+    except InputError:
+        return [], "no results, or damaged ones"
+    changed = {"params": {k: v["new"] for k, v in params.items()}, "code": [*code]}
+    names = {"experiment": experiment.name} | changed
+    rows = [names | row for row in rows if row["split"] == "validation"]
+    return rows, "" if rows else "no change"
+
+
 def make_report(
     base: Results, commit: str, min_effect: float, variants: list[str]
 ) -> dict[str, Any]:
-    """A row for each experiment and variant whose accuracy changed, and why others have none."""
+    """The rows of all experiments, the best first, and why others have none."""
     found: list[Row] = []
-    not_compared = without_results(commit)
+    reasons = without_results(commit)
     _ = base.correct  # what is damaged there is not the fault of an experiment
     for experiment in {e.tree: e for e in reversed(experiments()) if e.base == commit}.values():
-        name = experiment.name
-        try:
-            with revision(experiment.commit) as (ours, _):
-                if base.facts != ours.facts:
-                    not_compared[name] = "other data"
-                    continue
-                code = changed_code(commit, experiment.commit)
-                params = changed_values(base.params, ours.params)
-                causes = {"params": {k: v["new"] for k, v in params.items()}, "code": [*code]}
-                both = [variant for variant in variants if variant in ours.variants]
-                rows, _ = changes(base, ours, both, code)
-        except InputError:
-            not_compared[name] = "no results, or damaged ones"
-            continue
-        rows = [row for row in rows if row["split"] == "validation"]
-        if rows:
-            not_compared.pop(name, None)
-            found += [{"experiment": name} | causes | row for row in rows]
-        else:
-            not_compared[name] = "no change"
+        rows, reasons[experiment.name] = compare(base, experiment, variants)
+        found += rows
     tried = len({row["experiment"] for row in found})
     differences = [row["difference"] for row in found]
     rows = judge(found, min_effect)
     return {
         "base": base.name,
         "experiments": sorted(rows, key=lambda row: row["mean"], reverse=True),
-        "not_compared": not_compared,
+        "not_compared": {name: reason for name, reason in reasons.items() if reason},
         "tried": tried,
         "detectable": detectable(differences, len(differences)),
         "best_by_chance": best_by_chance(differences, tried),
@@ -84,9 +85,9 @@ def markdown(report: dict[str, Any]) -> str:
             | {"accuracy": f"{row['after']:.4f}"}
             for row in rows
         ]
-        names = {name: name for name in ("experiment", "changed", "variant", "accuracy")}
+        keys = ("experiment", "changed", "variant", "accuracy")
         corrected = f"Each verdict is that of one row among {len(rows)} (Holm)."
-        parts += [difference_table(shown, names), f"{footnote(report)} {corrected}"]
+        parts += [difference_table(shown, keys), f"{footnote(report)} {corrected}"]
     else:
         parts += [f"No experiment to compare; this makes some: `{SOME}`"]
         bases = ", ".join(sorted({e.base[:7] for e in experiments()}))

@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -49,9 +50,9 @@ def test_the_errors_of_each_group_are_those_of_the_mean():
     labels = [0, 0, 1, 1, 1]
     by_seed = [[0.9, 0.1, 0.9, 0.4, 0.1], [0.8, 0.2, 0.8, 0.4, 0.2], [0.1, 0.1, 0.7, 0.9, 0.3]]
     of_variant = predictions(labels, by_seed)  # wrong: the first, with two seeds, and the last
-    lengths, unknown = np.array([10, 20, 30, 40, 50]), np.array([0.0, 0.0, 0.0, 0.5, 0.5])
-    rates = error_analysis.error_rates(of_variant, lengths, unknown)
-    assert [tuple(row) for row in rates.itertuples(index=False)] == [
+    reviews = {"label": labels, "words": [10, 20, 30, 40, 50], "unknown": [0, 0, 0, 20, 25]}
+    rates = error_analysis.error_rates(of_variant, pd.DataFrame(reviews))
+    assert [tuple(row) for row in rates.iloc[:, :4].itertuples(index=False)] == [
         ("label", "negative", 2, 1),
         ("label", "positive", 3, 1),
         *(("words", f"{n}", 1, int(n in (10, 50))) for n in (10, 20, 30, 40, 50)),
@@ -61,6 +62,9 @@ def test_the_errors_of_each_group_are_those_of_the_mean():
         ("agreement", "2 of 3 seeds", 1, 1),
         ("agreement", "1 of 3 seeds", 1, 0),
     ]
+    first = rates.iloc[0]
+    wilson = first["rate"], first["low"], first["high"]
+    assert wilson == pytest.approx((0.5, 0.0945, 0.9055), abs=1e-4)
     assert of_variant.wrong_in_every_seed().tolist() == [4]
 
 
@@ -73,11 +77,16 @@ def test_groups_are_about_as_large_and_named_by_what_is_in_them():
     assert list(same_name) == ["0%", "0%", "40%"]
 
 
-def test_a_word_is_known_if_it_has_a_column_of_its_own():
+def test_a_word_is_known_if_it_has_a_column_of_its_own(monkeypatch):
     words = np.array([1, 4, 4, 2], np.uint32)
     reviews = Reviews(words, np.array([0, 3, 4, 4]), np.zeros(3, np.uint8))
     columns = np.array([[0, 0, 3], [0, 3, 4], [0, 0, 1]])
-    assert error_analysis.unknown_share(reviews, columns).tolist() == [2 / 3, 1, 0]
+    encoder = mock.Mock(columns=3, words=columns.__getitem__)
+    monkeypatch.setattr(error_analysis, "load_encoder", lambda _: encoder)
+    monkeypatch.setattr(error_analysis, "load_reviews", lambda _: reviews)
+    rates = error_analysis.read_error_rates("any", predictions([0] * 3, [[0.9, 0.1, 0.1]]))
+    groups = rates.query("by == 'unknown words'")[["group", "wrong"]]
+    assert groups.to_numpy().tolist() == [["0.0%", 0], ["66.7%", 1], ["100.0%", 0]]
 
 
 def test_variants_disagree_where_their_means_are_on_other_sides():
@@ -107,19 +116,18 @@ def test_the_contribution_of_an_n_gram_is_shared_among_its_words():
 def test_the_groups_that_can_be_compared_share_an_axis():
     """The agreement of the seeds goes further: where they disagree, half are wrong."""
     rows = [
-        ("label", "negative", 100, 10),
-        ("label", "positive", 100, 20),
-        ("words", "1 to 9", 200, 30),
-        ("agreement", "1 of 3", 4, 2),
+        ("label", "negative", 100, 0.1, 0.174),
+        ("label", "positive", 100, 0.2, 0.289),
+        ("words", "1 to 9", 200, 0.15, 0.206),
+        ("agreement", "1 of 3", 4, 0.5, 0.85),
     ]
-    table = pd.DataFrame(rows, columns=["by", "group", "reviews", "wrong"])
+    table = pd.DataFrame(rows, columns=["by", "group", "reviews", "rate", "high"])
     charts = error_charts.all_charts(predictions(*made_up(1)), table, pd.DataFrame())
     label, words, agreement = (
         charts[f"by-{by}"]["layer"][0]["encoding"]["x"]["scale"]["domain"][1]
         for by in ("label", "words", "agreement")
     )
-    assert label == words == pytest.approx(0.289, abs=1e-3)  # of 20 of 100: Wilson
-    assert agreement > 0.5
+    assert (label, words, agreement) == (0.289, 0.289, 0.85)
     (drawn, _) = charts["by-label"]["datasets"].values()
     assert [row["row"] for row in drawn] == ["negative|10.0% of 100", "positive|20.0% of 100"]
 

@@ -89,7 +89,7 @@ def test_a_conclusion_is_held_against_the_verdict_here(
         bits = np.stack([same < 1000 * share] * 3)
         for of_seed in bits:
             of_seed[random.permutation(1000)[:5]] ^= True
-        correct[variant] = Correct("", np.array(SEEDS), {"validation": bits})
+        correct[variant] = Correct("", np.array(SEEDS), {"validation": bits}, bits[0])
     histories = {"a": history("a", *[[0.9, 0.8]] * 3), "b": history("b", *[[0.95, 0.7]] * 3)}
     claim = pd.DataFrame([{"variant": "a", "other": "b", "verdict": expected}])
     made_up = sources(0.01, notebook_conclusions=claim, correct=correct, histories=histories)

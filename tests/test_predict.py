@@ -300,7 +300,6 @@ def test_tables_and_texts_packed_or_not_are_read_by_their_name(
         (b"a\ndon\x92t\n", [], "line 2: not in the encoding utf-8; it may be in cp1252: set "),
         (b"a" * 10_000_001, [], "line 1 has more than 10,000,000 characters"),
         (b"a,b\n1,2\n", ["--text", "x"], "no column is called 'x'; there are 'a', 'b'"),
-        (b'a,x\n1,"2\n', ["--text", "x"], "row 2: unexpected end of data; is a quote left open?"),
         (b"x,seeds\n1,2\n", ["--text", "x"], "rename column seeds"),
         (None, [], "[Errno 2] No such file"),
     ],

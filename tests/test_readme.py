@@ -54,13 +54,13 @@ def test_what_is_said_of_the_notebook_stays_if_one_of_its_variants_is_gone(resul
     sources = read_sources(results)
     names = readme.ABOUT_NOTEBOOK
     page = "\n".join(f"<!-- {name} -->\nBEFORE\n<!-- /{name} -->" for name in names)
-    assert readme.fill(page, sources) == page  # single_regularized is not trained here
+    assert readme.fill(page, readme.make_texts(sources)) == page  # there is no single_regularized
     values, conclusions = sources.notebook_values, sources.notebook_conclusions
     fewer = sources._replace(
         notebook_values=values[values["variant"] == "single"],
         notebook_conclusions=conclusions.assign(variant="candidate", other="single"),
     )
-    assert "BEFORE" not in readme.fill(page, fewer)
+    assert "BEFORE" not in readme.fill(page, readme.make_texts(fewer))
 
 
 def test_the_pipeline_is_drawn_with_one_node_for_all_variants_of_a_stage(results: Path):
@@ -77,10 +77,10 @@ def test_the_example_is_what_dvc_and_the_review_say_of_an_experiment(
         json.loads(text)["candidate"]["validation_accuracy"]
         for text in (committed, METRICS.read_text())
     )
-    example = readme.with_example(read_sources(), "one")
-    diff = re.findall(r"candidate\.validation_accuracy +(\S+) +(\S+)", str(example.metrics_diff))
+    example = readme.example("one", min_effect=0.002)
+    diff = re.findall(r"candidate\.validation_accuracy +(\S+) +(\S+)", example["metrics_diff"])
     assert [(float(old), float(new)) for old, new in diff] == [(before, after)]
-    (review,) = [row for row in rows(str(example.review)) if row[2] == "validation"]
+    (review,) = [row for row in rows(example["review"]) if row[2] == "validation"]
     assert review[3:5] == [f"{before:.4f}", f"{after:.4f}"]
 
 
@@ -113,7 +113,7 @@ def test_the_card_compares_with_the_smallest_variant_that_is_not_shown_to_be_wor
     sizes = {"candidate": 9, "single": 1, "large": 8, "small": 7}
     average = {"accuracy": 0.9, "low": 0.89, "high": 0.91, "brier": 0.1, "calibration_error": 0.02}
     card = read_sources()._replace(
-        correct={v: Correct("0", np.arange(6), by_split) for v, by_split in variants.items()},
+        correct={v: Correct("0", np.arange(6), bits, right[0]) for v, bits in variants.items()},
         metrics={v: {"size": {"weights": n}, "average": average} for v, n in sizes.items()},
     )
     shown = {row[1]: row[2] for row in rows(model_card.values(card))}
@@ -142,10 +142,11 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.published
 def test_the_committed_pages_have_the_committed_values(committed: Path):
     sources = read_sources(committed)
+    fresh = readme.make_texts(sources)
     pages = [*committed.glob("*.md"), *(committed / "docs").glob("*.md")]
     texts = {page.name: page.read_text("utf-8") for page in pages}
     assert "| `candidate`" in texts["README.md"]
-    stale = [name for name, text in texts.items() if readme.fill(text, sources) != text]
+    stale = [name for name, text in texts.items() if readme.fill(text, fresh) != text]
     assert stale == []  # `make readme` updates them
     wrong = (~sources.correct["candidate"].by_split["test"]).all(axis=0).sum()
     assert f"\n{wrong:,} of 25,000 test reviews" in texts["MODEL_CARD.md"]

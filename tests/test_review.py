@@ -13,6 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from workflow.base.files import (
     CORRECT,
     FIGURES,
     HELD_OUT,
+    HELD_OUT_REVIEWS,
     METRICS,
     SCORES,
     write_json,
@@ -37,6 +39,7 @@ SEEDS = (1, 2, 3, 4, 5, 6)
 REVIEWS = {"validation": 300, "test": 500}
 DATA = {"source": "keras", "sha256": "0123456789ab", "vocabulary": 60, "train_reviews": 450}
 DATA |= {f"{split}_reviews": number for split, number in REVIEWS.items()}
+BITS = CORRECT / "candidate.npz"
 CURVES = [FIGURES / f"learning_curves_{variant}.png" for variant in ("single", "candidate")]
 
 # The helpers work in the current folder, which the fixture `project` sets.
@@ -89,12 +92,14 @@ def set_params(**changes: Any):
     edit_params(Path(), **changes)
 
 
-def write_held_out(words: Any, unknown: Any = 0):
-    """Every second validation review is positive."""
-    labels = np.arange(len(words)) % 2
-    validation = pd.DataFrame({"label": labels, "words": words, "unknown": unknown})
-    test = pd.DataFrame(np.zeros((REVIEWS["test"], 3), np.uint32), columns=[*validation])
-    write_descriptions({"validation": validation, "test": test})
+def write_held_out(unknown: Any = 0, **reviews: int):
+    """Every second review is positive, and each is longer than the one before."""
+    tables = {}
+    for split, number in (REVIEWS | reviews).items():
+        words = np.arange(number)
+        table = pd.DataFrame({"label": words % 2, "words": words})
+        tables[split] = table.assign(unknown=np.where(words >= 240, unknown * words, 0))
+    write_descriptions(tables)
 
 
 def save(message: str = "Results"):
@@ -115,6 +120,7 @@ def make_project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for variant, curves in zip(("single", "candidate"), CURVES, strict=True):
         write_variant(variant, 0.85)
         curves.write_bytes(b"\x89PNG")
+    write_held_out()
     write_json(METRICS, {"data": DATA})
     git("init", "--quiet", "--initial-branch", "main")
     save()
@@ -249,21 +255,17 @@ def test_other_metrics_have_students_interval_over_the_seeds(project):
         review("--tried", "1", "HEAD", "--fail-on", gate)
 
 
-def test_what_a_base_of_an_earlier_version_did_not_have_is_left_out(project):
-    """Many metrics are one family: alone, with p = 0.04, either of these would be higher."""
-    scores, path = pd.read_csv(SCORES), CORRECT / "candidate.npz"
+def test_a_metric_that_the_base_does_not_have_is_left_out(project):
+    """The others are one family: alone, with p = 0.04, either of these would be higher."""
+    scores = pd.read_csv(SCORES)
     scores.drop(columns="test_brier").to_csv(SCORES, index=False)
-    with np.load(path) as arrays:
-        np.savez(path, **{name: arrays[name] for name in arrays if name != "average"})
-    save("Older")
-    write_variant("candidate", 0.7)
-    set_metric("test_brier", [0.2] * 6)
+    save("Without a metric")
+    scores["test_brier"] = 0.2
+    scores.to_csv(SCORES, index=False)
     for name in ("train_accuracy", "best_epoch"):
-        set_metric(name, (scores[name][:6] + np.array([2, 0, 1, 2, 0, 1])).tolist())
-    report = review("HEAD")
-    verdicts = {row["metric"]: row["verdict"] for row in report["metrics"]}
+        set_metric(name, (scores[name][6:] + np.array([2, 0, 1, 2, 0, 1])).tolist())
+    verdicts = {row["metric"]: row["verdict"] for row in review("HEAD")["metrics"]}
     assert verdicts == {"candidate.train_accuracy": "~", "candidate.best_epoch": "~"}
-    assert (report["answers"], report["slices"], verdict_on(report)) == ([], [], "worse")
 
 
 @pytest.mark.parametrize(
@@ -284,20 +286,16 @@ def test_only_losses_of_the_same_kind_are_compared(project, change, compared):
     assert bool(review()["metrics"]) == compared
 
 
-def test_a_base_with_the_parameters_of_another_version_is_compared(project):
-    params = Path("params.yaml").read_text()
-    other = params.replace("sparse_updates:", "lazy:").replace("model:\n", "model:\n  future: 1\n")
-    other = other.replace("variants:\n", "variants:\n  lazy:\n    recipe: model\n")
-    Path("params.yaml").write_text(other.replace("tokenizer:", "tokens:"))
+@pytest.mark.parametrize(("key", "compared"), [("future", True), ("loss", False)])
+def test_a_base_with_a_parameter_that_is_unknown_here_is_compared(project, key, compared):
+    before = YAML(typ="safe").load(Path("params.yaml"))["model"].get(key)
+    set_params(**{f"model__{key}": "of the future"})
     save("Another version")
-    Path("params.yaml").write_text(params)
+    git("checkout", "--quiet", "HEAD~1", "--", "params.yaml")
     set_metric("test_loss", [0.9, 0.91, 0.92, 0.93, 0.94, 0.95])
     report = review("HEAD")
-    assert report["params"] == {
-        "variants.lazy.recipe": {"old": "model", "new": None},  # a name that the user gave
-        "model.future": {"old": 1, "new": None},
-    }
-    assert [row["metric"] for row in report["metrics"]] == ["candidate.test_loss"]
+    assert report["params"] == {f"model.{key}": {"old": "of the future", "new": before}}
+    assert bool(report["metrics"]) == compared
 
 
 def test_what_is_not_known_is_a_dash(project):
@@ -359,6 +357,7 @@ def test_a_new_variant_is_compared_with_the_reference_and_the_candidate(project)
     assert row["mean"] == pytest.approx(sides[1] - sides[0])
     shown = Path("review/report.md").read_text()
     assert "**No accuracy changed. New: mine.**" in shown
+    assert re.search(r"\| variant +\| minus +\| split +\|", shown)
     assert re.search(r"\| `mine` +\| `single` +\| validation \|.* better +\|", shown)
     save("Mine")
     git("checkout", "--quiet", "main~1", "--", ".")
@@ -394,8 +393,7 @@ def test_fixed_and_broken_are_counted_in_what_predict_answers(project):
 
 def test_only_slices_that_are_shown_to_change_are_listed(project):
     """Of 300 validation reviews, the 60 longest, of unknown words, are more often wrong."""
-    words = np.arange(300)
-    write_held_out(words, unknown=np.where(words >= 240, words, 0))
+    write_held_out(unknown=1)
     before = read_bits("candidate")
     after = {split: bits.copy() for split, bits in before.items()}
     after["validation"][:, 240:] &= np.random.default_rng(1).random((6, 60)) < 0.5
@@ -430,13 +428,14 @@ def test_the_cost_of_a_model_is_shown_and_may_be_limited(project):
     assert re.search(size, Path("review/report.md").read_text())
     grown = "error: candidate.bytes grew from 1,000 to 1,200"
     assert refusal("commands.review", "HEAD", "--fail-on", "worse", "size") == grown
-    review("HEAD", "--fail-on", "size", "--max-growth", "0.2")
+    write_size(bytes=1100, columns=60, weights=500)
+    review("HEAD", "--fail-on", "size")
 
 
 def test_examples_are_the_reviews_whose_probability_moved_most(copy: Path, monkeypatch, capsys):
     """Review 0 is broken, 1 to 4 are fixed, 2 most of all; the base's predictions are DVC's."""
     monkeypatch.chdir(copy)
-    path, bits = Path("data/predictions/candidate/test.npy"), CORRECT / "candidate.npz"
+    path = Path("data/predictions/candidate/test.npy")
     labels = np.load("data/reviews/test_labels.npy")[:5] == 1
 
     def write_predictions(*right: float):
@@ -450,11 +449,14 @@ def test_examples_are_the_reviews_whose_probability_moved_most(copy: Path, monke
     command(copy, copy, copy, "dvc commit --force evaluate@candidate")
     command(copy, copy, copy, "git commit --all --quiet --message Other")
     write_predictions(0.3, 0.6, 0.9, 0.7, 0.7)
-    changed = Correct.from_bytes(bits.read_bytes())
-    bits.write_bytes(changed._replace(average=~changed.average).to_bytes())
+    changed = Correct.from_bytes(BITS.read_bytes())
+    BITS.write_bytes(changed._replace(average=~changed.average).to_bytes())
     call("commands.review", "HEAD", "--examples")
     shown = re.findall(r"(Fixed|Broken) by candidate, review (\d), ", capsys.readouterr().out)
     assert shown == [("Fixed", "2"), ("Fixed", "4"), ("Fixed", "3"), ("Broken", "0")]
+    shutil.rmtree(".dvc/cache")
+    sentence = rf"error: {path} of \w{{7}}: .*; run `dvc pull`, or `dvc repro` in that version"
+    assert re.fullmatch(sentence, refusal("commands.review", "HEAD", "--examples"))
 
 
 # --- rounding -------------------------------------------------------------------------------------
@@ -521,7 +523,6 @@ def shift(by: int):
 
 def test_seeds_are_paired_by_their_number(project):
     """Seeds 3 to 8 after 1 to 6: four are on both sides, and nothing else has changed."""
-    write_held_out(np.arange(300))
     shift(by=2)
     shown = "**No accuracy changed.**\n\nCompared by the seeds of both sides: 3, 4, 5, 6.\n"
     assert shown in page()
@@ -529,7 +530,6 @@ def test_seeds_are_paired_by_their_number(project):
 
 
 def test_seeds_that_are_on_one_side_only_are_compared_as_independent_runs(project):
-    write_held_out(np.arange(300))
     retrain(0.7, seeds=(11, 12, 13))
     report = review()
     rows = report["accuracy"] + report["slices"]
@@ -566,12 +566,12 @@ def test_another_number_of_reviews_of_a_split_gives_no_verdict_on_it(project, sp
         bits = {kind: ~right for kind, right in read_bits(variant).items()}
         bits[split] = bits[split][:, :200]
         write_bits(variant, bits, average=np.zeros(bits["test"].shape[1], bool))
-    if split == "validation":
-        write_held_out(np.arange(200))
+    write_held_out(**{split: 200})
     report = review("main", *(["--fail-on", "worse"] if split == "validation" else []))
     assert report["notes"] == [f"The {split} reviews are not the same on both sides: no verdict."]
     assert {row["split"] for row in report["accuracy"]} == {*HELD_OUT} - {split}
-    assert (report["slices"], bool(report["answers"])) == ([], split == "validation")
+    compared = bool(report["slices"]), bool(report["answers"])
+    assert compared == (split == "test", split == "validation")
     assert f"**{report['notes'][0]}**" in Path("review/report.md").read_text()
 
 
@@ -615,7 +615,7 @@ def test_a_side_without_results_gets_a_sentence(project, lost):
 
 
 @pytest.mark.parametrize(
-    "path", [SCORES, METRICS, CORRECT / "candidate.npz", "params.yaml", "dvc.yaml", "dvc.lock"]
+    "path", [SCORES, METRICS, BITS, HELD_OUT_REVIEWS, "params.yaml", "dvc.yaml", "dvc.lock"]
 )
 def test_a_damaged_file_is_named(project, path):
     shutil.copy(PROJECT / "dvc.lock", project)
@@ -628,10 +628,19 @@ def test_a_damaged_file_is_named(project, path):
         assert re.fullmatch(rf"error: {path}\b.*", refusal("commands.review"))
 
 
-@pytest.mark.parametrize("path", [SCORES, CORRECT / "candidate.npz"], ids=str)
-def test_a_damaged_file_of_the_base_is_named(project, path):
+def cut(path: Path):
+    path.write_bytes(path.read_bytes()[:50])
+
+
+def drop_average(path: Path):
+    with np.load(path) as arrays:
+        np.savez(path, **{name: arrays[name] for name in arrays if name != "average"})
+
+
+@pytest.mark.parametrize(("path", "damage"), [(SCORES, cut), (BITS, cut), (BITS, drop_average)])
+def test_a_damaged_file_of_the_base_is_named(project, path, damage):
     content = path.read_bytes()
-    path.write_bytes(content[:50])
+    damage(path)
     save("Damaged")
     path.write_bytes(content)
     reason = r".*; this is in HEAD \(\w{7}\): compare with another"
@@ -643,18 +652,20 @@ def test_a_damaged_file_of_the_base_is_named(project, path):
 
 def test_results_of_two_runs_mixed_are_refused(project):
     """As a merge of which one half was resolved one way, and one half the other."""
-    path = CORRECT / "candidate.npz"
-    before = Correct.from_bytes(path.read_bytes())
+    run_again = "run `dvc repro` to regenerate it"
+    write_held_out(test=200)
+    sentence = f"error: {HELD_OUT_REVIEWS}: not of the same run as {METRICS}; {run_again}"
+    assert refusal("commands.review", "HEAD") == sentence
+    before = Correct.from_bytes(BITS.read_bytes())
     for other in (
         before._replace(sha256="f" * 64),
         before._replace(seeds=before.seeds + 100),
         before._replace(by_split={split: ~bits for split, bits in before.by_split.items()}),
         before._replace(by_split={s: np.tile(bits, 2) for s, bits in before.by_split.items()}),
     ):
-        path.write_bytes(other.to_bytes())
+        BITS.write_bytes(other.to_bytes())
         assert refusal("commands.review", "HEAD") == (
-            f"error: {path}: not of the same run as metrics/scores.csv and metrics/metrics.json; "
-            "run `dvc repro` to regenerate it"
+            f"error: {BITS}: not of the same run as {SCORES} and {METRICS}; {run_again}"
         )
 
 
@@ -723,14 +734,8 @@ def test_a_fresh_clone_without_cache_or_remote_gives_the_same_report(
 
 
 def test_a_checkout_that_is_read_only_gets_its_report_and_a_sentence(project, monkeypatch, capsys):
-    mkdir = Path.mkdir
-
-    def refuse(path: Path, *arguments: Any, **options: Any):
-        if path.name == ".review.partial":
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        mkdir(path, *arguments, **options)
-
-    monkeypatch.setattr(Path, "mkdir", refuse)
+    refused = PermissionError(errno.EACCES, "Permission denied", ".review.partial")
+    monkeypatch.setattr("commands.review.atomic_folder", mock.Mock(side_effect=refused))
     call("commands.review")
     out, err = capsys.readouterr()
     assert "**No accuracy changed.**" in out

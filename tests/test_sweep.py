@@ -250,9 +250,7 @@ def sweeps(
 
 def test_the_best_of_thirty_identical_recipes_is_rarely_called_better():
     found = sweeps(200, identical=True)
-    best = [max(sweep.values(), key=lambda d: d.mean) for sweep in found]
     assert sum("better" in verdicts(sweep, 0.01).values() for sweep in found) <= most(200)
-    assert sum(verdicts({0: d}, 0.01, MANY)[0] == "better" for d in best) <= most(200)
     alone = sum("better" in {verdicts({0: d}, 0.01)[0] for d in s.values()} for s in found)
     assert alone / 200 > 0.12  # not corrected
 

@@ -91,7 +91,7 @@ def read_scores(
     return scores
 
 
-def describe(reviews: Reviews, known: NDArray[np.unsignedinteger[Any]]) -> pd.DataFrame:
+def describe(reviews: Reviews, known: NDArray[np.integer[Any]]) -> pd.DataFrame:
     """A row per review: its label, its number of words, and how many of them are not `known`."""
     unknown = np.concatenate([[0], np.cumsum(~np.isin(reviews.values, known))])
     return pd.DataFrame(

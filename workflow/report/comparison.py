@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from workflow.base.files import CANDIDATE, FIGURES, HELD_OUT
-from workflow.base.labels import CLASSES
 from workflow.evaluation import significance
 from workflow.model.params import Recipe
-from workflow.report.error_analysis import quintiles
+from workflow.report.error_analysis import group_reviews
 from workflow.report.revisions import PIPELINE, Results, changed_values, git, read_stages
 
 PREDICTION_STAGES = {"download", "vectorize", "train", "evaluate", "all"}
 ROUNDED = 0.001  # of accuracy: other processors move it less, says benchmarks/rounding.md
+ALL = {"all": slice(None)}  # the group of all reviews of a split
 MEANS = ("train_accuracy", "test_loss", "test_brier", "best_epoch")  # compared over the seeds alone
 
 OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY  # NaN: null
@@ -87,15 +87,15 @@ def compare(before: NDArray[Any], after: NDArray[Any], *, paired: bool = True) -
 
 def judge(rows: list[Row], min_effect: float, tried: int = 1) -> list[Row]:
     """Rows of `compare` with all values, and a verdict on each as one of the rows of its split."""
-    judged = []
-    for split in dict.fromkeys(row.get("split") for row in rows):
+    for split in {row.get("split") for row in rows}:
         family = [row for row in rows if row.get("split") == split]
-        differences = [row["difference"] for row in family]
-        words = significance.verdicts(dict(enumerate(differences)), min_effect, tried)
-        for row, d, verdict in zip(family, differences, words.values(), strict=True):
-            values = {"probabilities": d.probabilities(min_effect), "verdict": verdict}
-            judged.append({k: v for k, v in row.items() if v is not d} | d._asdict() | values)
-    return judged
+        differences = {number: row.pop("difference") for number, row in enumerate(family)}
+        words = significance.verdicts(differences, min_effect, tried)
+        for number, row in enumerate(family):
+            d = differences[number]
+            probabilities = d.probabilities(min_effect)
+            row.update(d._asdict(), probabilities=probabilities, verdict=words[number])
+    return rows
 
 
 def shared_seeds(base: Results, ours: Results) -> list[int]:
@@ -134,12 +134,7 @@ def changes(
     Also the variants that are left out, as rounding may explain their small changes: the same code
     made them from the same parameters and data; and by how much they changed at most.
     """
-    everything = {"all": slice(None)}
-    rows = [
-        row
-        for split in HELD_OUT
-        for row in changed_accuracy(base, ours, variants, split, everything)
-    ]
+    rows = [row for split in HELD_OUT for row in changed_accuracy(base, ours, variants, split, ALL)]
     rounded = {}
     for variant in sorted({row["variant"] for row in rows}):
         most = max(abs(row["difference"].mean) for row in rows if row["variant"] == variant)
@@ -173,7 +168,7 @@ def notes(base: Results, ours: Results) -> list[str]:
         for split in HELD_OUT
         if base.reviews(split) != ours.reviews(split)
     ]
-    if any("test_f1_of_rarer_label" in ours.metrics.get(variant, {}) for variant in ours.variants):
+    if any("test_f1_of_rarer_label" in block for block in ours.metrics.values()):
         found.append(
             "One label is rare, so accuracy alone misleads: `dvc metrics diff` also shows "
             "`test_f1_of_rarer_label` and `test_roc_auc`."
@@ -197,14 +192,13 @@ def changed_metrics(base: Results, ours: Results, variants: Iterable[str], tried
     """The means over seeds that changed, other than accuracies on held-out reviews.
 
     The interval is Student's t over the seeds. Losses of another kind or with other penalties are
-    not compared, nor what one of the sides has not.
+    not compared, nor what the base has not.
     """
     seeds = shared_seeds(base, ours)
     rows = []
     for variant, name in product(variants, MEANS):
-        if name not in base.scores or name not in ours.scores:
-            continue
-        if name == "test_loss" and loss(base, variant) != loss(ours, variant):
+        other_loss = name == "test_loss" and loss(base, variant) != loss(ours, variant)
+        if name not in base.scores or other_loss:
             continue
         before, after = (
             side.scores.loc[variant].loc[seeds or side.seeds, name].to_numpy()
@@ -282,15 +276,9 @@ def slices(reviews: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
     There is no slice by how much the seeds agree: reviews on which the base's own seeds disagree
     are those where any other networks look better.
     """
-    unknown, words = (reviews[name].to_numpy() for name in ("unknown", "words"))
-    kinds = {
-        "label": pd.Categorical.from_codes(reviews["label"].to_numpy(), pd.Index(CLASSES)),
-        "words": quintiles(words, "{:,}".format),
-        "unknown words": quintiles(unknown / np.maximum(words, 1), "{:.1%}".format),
-    }
     return {
         f"{kind}: {group}": np.asarray(groups == group)
-        for kind, groups in kinds.items()
+        for kind, groups in group_reviews(reviews).items()
         for group in groups.categories
         if group in groups
     }

@@ -13,7 +13,8 @@ from sklearn.metrics import roc_curve
 from workflow.base import files
 from workflow.base.errors import reading
 from workflow.base.labels import CLASSES, THRESHOLD, is_positive
-from workflow.base.reviews import Reviews, load_reviews
+from workflow.base.reviews import load_reviews
+from workflow.evaluation.results import describe
 from workflow.evaluation.scores import calibration_error, classification_scores, wilson_interval
 from workflow.features.encoders import load_encoder
 
@@ -77,14 +78,6 @@ def read_predictions(variants: Iterable[str], split: str = "test") -> dict[str, 
     return predictions
 
 
-def unknown_share(reviews: Reviews, words: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(reviews,): the share of words that are no column of their own; `words` are the columns'."""
-    single = (words[:, :-1] == 0).all(axis=1)  # shorter n-grams are padded with zeros in front
-    unknown = np.cumsum(~np.isin(reviews.values, words[single, -1]))
-    unknown = np.diff(np.concatenate([[0], unknown])[reviews.offsets])
-    return unknown / np.maximum(np.diff(reviews.offsets), 1)
-
-
 def quintiles(values: NDArray[Any], name: Callable[[Any], str]) -> "pd.Categorical[str]":
     """Five groups of about the same size, called "lowest to highest"; fewer if values are equal."""
     edges = np.unique(np.quantile(values, np.arange(1, 6) / 5, method="inverted_cdf"))
@@ -94,41 +87,46 @@ def quintiles(values: NDArray[Any], name: Callable[[Any], str]) -> "pd.Categoric
     return pd.Categorical(np.array(names)[groups], list(dict.fromkeys(names)))
 
 
-def error_rates(
-    predictions: Predictions, lengths: NDArray[np.int64], unknown: NDArray[np.float64]
-) -> pd.DataFrame:
-    """How many reviews of each group the mean of the seeds gets wrong: by, group, reviews, wrong.
+def group_reviews(reviews: pd.DataFrame) -> "dict[str, pd.Categorical[str]]":
+    """By kind of group, the group of each review, of a table that `describe` returns."""
+    words = reviews["words"].to_numpy()
+    unknown = reviews["unknown"].to_numpy() / np.maximum(words, 1)
+    return {
+        "label": pd.Categorical.from_codes(reviews["label"].to_numpy(), pd.Index(CLASSES)),
+        "words": quintiles(words, "{:,}".format),
+        "unknown words": quintiles(unknown, "{:.1%}".format),
+    }
 
-    `lengths` are in words, `unknown` is what `unknown_share` returns; both (reviews,).
+
+def error_rates(predictions: Predictions, reviews: pd.DataFrame) -> pd.DataFrame:
+    """How many reviews of each group the mean of the seeds gets wrong.
+
+    The groups are those of `group_reviews`, and how many seeds agree with the mean.
+
+    Returns:
+        by, group, reviews, wrong, and the rate, the share of these, with its 95% interval, low and
+        high.
     """
     seeds, wrong = len(predictions.by_seed), pd.Series(predictions.wrong)
     disagree = np.where(wrong, predictions.correct_seeds, seeds - predictions.correct_seeds)
     levels = [f"{number} of {seeds} seeds" for number in range(seeds, -1, -1)]
-    groupings = {
-        "label": pd.Categorical.from_codes(predictions.labels.astype(int), pd.Index(CLASSES)),
-        "words": quintiles(lengths, "{:,}".format),
-        "unknown words": quintiles(unknown, "{:.1%}".format),
-        "agreement": pd.Categorical.from_codes(disagree, pd.Index(levels)),
-    }
+    agreement = {"agreement": pd.Categorical.from_codes(disagree, pd.Index(levels))}
     tables = {
         by: wrong.groupby(pd.Series(groups), observed=True).agg(reviews="size", wrong="sum")
-        for by, groups in groupings.items()
+        for by, groups in (group_reviews(reviews) | agreement).items()
     }
-    rates = pd.concat(tables, names=["by", "group"])
-    return rates.reset_index().astype({"group": str})  # type: ignore[no-any-return]
+    rates = pd.concat(tables, names=["by", "group"]).reset_index().astype({"group": str})
+    low, high = zip(*map(wilson_interval, rates["wrong"], rates["reviews"]), strict=True)
+    rates["rate"] = rates["wrong"] / rates["reviews"]
+    return rates.assign(low=low, high=high)  # type: ignore[no-any-return]
 
 
 def read_error_rates(variant: str, predictions: Predictions) -> pd.DataFrame:
-    """`error_rates` of a variant, whose encoder says which words are unknown."""
-    encoder, reviews = load_encoder(files.MODELS / variant / "encoder"), load_reviews("test")
-    unknown = unknown_share(reviews, encoder.words(np.arange(encoder.columns)))
-    return error_rates(predictions, np.diff(reviews.offsets), unknown)
-
-
-def with_intervals(rates: pd.DataFrame) -> pd.DataFrame:
-    """Add the share of wrong predictions and its 95% interval."""
-    low, high = zip(*map(wilson_interval, rates["wrong"], rates["reviews"]), strict=True)
-    return rates.assign(rate=rates["wrong"] / rates["reviews"], low=low, high=high)
+    """`error_rates` of a variant; unknown are words without a column of their own."""
+    encoder = load_encoder(files.MODELS / variant / "encoder")
+    words = encoder.words(np.arange(encoder.columns))
+    single = (words[:, :-1] == 0).all(axis=1)  # shorter n-grams are padded with zeros in front
+    return error_rates(predictions, describe(load_reviews("test"), words[single, -1]))
 
 
 def scores(labels: NDArray[np.bool_], probabilities: NDArray[Any]) -> dict[str, float]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from workflow.evaluation.scores import BINS, calibration
-from workflow.report.error_analysis import Predictions, drawn_roc_curve, with_intervals
+from workflow.report.error_analysis import Predictions, drawn_roc_curve
 
 VEGA_LITE = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]  # the version in the page
 INK, BLUE, GREY = "currentColor", "var(--blue)", "var(--grey)"
@@ -26,7 +26,7 @@ def all_charts(
 
     `rates` and `disagreement` are what `error_analysis` returns under these names.
     """
-    rates, overall = with_intervals(rates), float(predictions.wrong.mean())
+    overall = float(predictions.wrong.mean())
     own_axis = rates["by"] == "agreement"  # the other groupings share an axis
     tops = rates.groupby(own_axis)["high"].max()
     charts = {

@@ -5,10 +5,10 @@ import io
 import numpy as np
 from ruamel.yaml import YAML
 
-from workflow.base.files import CANDIDATE, HELD_OUT, data_line
+from workflow.base.files import CANDIDATE, HELD_OUT, MODELS, PREDICTIONS, data_line
 from workflow.evaluation.scores import mean_and_std
 from workflow.evaluation.significance import difference, verdicts
-from workflow.report.error_analysis import with_intervals
+from workflow.report.error_analysis import read_error_rates, read_predictions
 from workflow.report.review_page import interval, points, table
 from workflow.report.sources import Sources
 
@@ -75,14 +75,18 @@ def smallest_not_beaten(sources: Sources) -> str | None:
 
 
 def errors(sources: Sources) -> str | None:
-    """A sentence, and a row for each group of reviews with its error rate; None without rates."""
+    """A sentence, and a row for each group of reviews with its error rate.
+
+    None if the candidate's predictions or its model are not in the current folder.
+    """
     if sources.facts.source.startswith("csv"):
         return "Not shown for own reviews: `make errors` writes errors/candidate.html."
-    if (rates := sources.error_rates) is None:
+    if not (PREDICTIONS / CANDIDATE).exists() or not (MODELS / CANDIDATE).exists():
         return None
+    (predictions,) = read_predictions([CANDIDATE]).values()
     rows = [
-        [by, group, f"{reviews:,}", f"{rate:.1%}", f"[{low:.1%}, {high:.1%}]"]
-        for by, group, reviews, _, rate, low, high in with_intervals(rates).itertuples(index=False)
+        [row["by"], row["group"], f"{row['reviews']:,}", f"{row['rate']:.1%}", interval(row, ".1%")]
+        for row in read_error_rates(CANDIDATE, predictions).to_dict("records")
     ]
     wrong = np.asarray((~sources.correct[CANDIDATE].by_split["test"]).all(axis=0))
     share = f"{wrong.sum():,} of {len(wrong):,} test reviews ({wrong.mean():.1%})"

@@ -12,6 +12,7 @@ from workflow.evaluation.significance import CANNOT_TELL
 REVIEW = Path("review")
 SHOWN = ("better", "worse", "trivial")  # verdicts on a slice
 IN_CODE = ("variant", "other", "experiment")
+TITLES = {"other": "minus"}
 
 
 def table(header: Sequence[str], rows: list[list[str]]) -> str:
@@ -19,28 +20,27 @@ def table(header: Sequence[str], rows: list[list[str]]) -> str:
 
 
 def difference_table(
-    rows: list[dict[str, Any]], names: dict[str, str], sides: Sequence[str] = ()
+    rows: list[dict[str, Any]], keys: Sequence[str], sides: Sequence[str] = ()
 ) -> str:
     """A table of differences of accuracy.
 
     Args:
         rows: results of `judge`.
-        names: by title, the columns that say what is compared.
+        keys: which of their columns say what is compared.
         sides: the titles of the accuracies before and after, if they are shown.
     """
     cells = []
     for row in rows:
-        what = [f"`{row[key]}`" if key in IN_CODE else row[key] for key in names.values()]
+        what = [f"`{row[key]}`" if key in IN_CODE else row[key] for key in keys]
         wins = f"{row['wins']}/{row['seeds']}" if row["wins"] >= 0 else "-"
         values = [points(row), wins, percentages(row["probabilities"]), row["verdict"]]
         cells.append([*what, *(side_cells(row) if sides else []), *values])
     titles = ("points, 95% interval", "wins", "worse, same, better", "verdict")
-    return table([*names, *sides, *titles], cells)
+    return table([*(TITLES.get(key, key) for key in keys), *sides, *titles], cells)
 
 
 def accuracy_table(report: dict[str, Any]) -> str:
-    names = {"variant": "variant", "split": "split"}
-    return difference_table(report["accuracy"], names, (report["base"], "here"))
+    return difference_table(report["accuracy"], ("variant", "split"), (report["base"], "here"))
 
 
 def side_cells(row: Mapping[str, Any]) -> list[str]:
@@ -81,10 +81,9 @@ def footnote(report: dict[str, Any]) -> str:
         found = f"a true difference of {100 * report['detectable']:.2f} points"
         text += f" With these seeds {found} gets a verdict four times in five."
     if report["tried"] > 1 and not math.isnan(report["best_by_chance"]):
+        best = f"the best of {report['tried']} equally good recipes"
         gain = f"{100 * report['best_by_chance']:.2f} points better than the base"
-        text += (
-            f" By chance alone, the best of {report['tried']} equally good recipes looks {gain}."
-        )
+        text += f" By chance alone, {best} looks {gain}."
     return text
 
 
@@ -104,8 +103,7 @@ def markdown(report: dict[str, Any], images: Sequence[str]) -> str:
     if report["only_before"]:
         parts += [f"Only in {name}: {', '.join(f'`{v}`' for v in report['only_before'])}."]
     if report["new"]:
-        names = {"variant": "variant", "minus": "other", "split": "split"}
-        parts += ["## New variants", difference_table(report["new"], names)]
+        parts += ["## New variants", difference_table(report["new"], ("variant", "other", "split"))]
     if others := [*report["metrics"], *report["sizes"]]:
         rows = [
             [f"`{r['metric']}`", *side_cells(r), interval(r, "+.3g"), r.get("verdict", "-")]
@@ -139,8 +137,7 @@ def answers(report: dict[str, Any]) -> list[str]:
         header = ["average of the seeds, test", report["base"], "here", "points, 95% interval"]
         parts.append(table([*header, "fixed", "broken", "two halves of the seeds differ in"], rows))
     if shown := [r for r in report["slices"] if r["verdict"] in SHOWN]:
-        names = {"variant": "variant", "slice": "slice"}
-        parts += ["## Slices of validation", difference_table(shown, names)]
+        parts += ["## Slices of validation", difference_table(shown, ("variant", "slice"))]
     return parts
 
 

@@ -117,7 +117,7 @@ class Results:
         InputError: a file is missing or damaged.
     """
 
-    def __init__(self, name: str, folder: Path = Path()) -> None:
+    def __init__(self, folder: Path = Path(), name: str = "the workspace") -> None:
         self.name, self.folder = name, folder
         for path in (METRICS, SCORES, CORRECT):
             if not (folder / path).exists():
@@ -266,7 +266,7 @@ def revision(name: str) -> Iterator[tuple[Results, str]]:
             with zipfile.ZipFile(io.BytesIO(archive)) as files:
                 files.extractall(folder)  # writes neither links nor outside of the folder
         try:
-            yield Results(title, Path(folder)), commit
+            yield Results(Path(folder), title), commit
         except InputError as error:
             if folder not in str(error):
                 raise

@@ -6,15 +6,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from workflow.base.errors import reading
-from workflow.base.files import (
-    DIFFERENCES,
-    HISTORY,
-    METRICS,
-    NOTEBOOK_VALUES,
-    SCORES,
-    DataFacts,
-    read_json,
-)
+from workflow.base.files import DIFFERENCES, HISTORY, NOTEBOOK_VALUES, SCORES, DataFacts
 from workflow.evaluation.results import Correct, read_differences, read_history, read_scores
 from workflow.evaluation.significance import difference, verdicts
 from workflow.params import Params, load_params
@@ -37,10 +29,6 @@ class Sources(NamedTuple):
     notebook_values: pd.DataFrame
     notebook_conclusions: pd.DataFrame
     benchmarks: dict[str, list[str]]  # by page of benchmarks/, its paragraphs; a table is one
-    # Not in every checkout; None leaves a page as it is.
-    error_rates: pd.DataFrame | None = None  # of the candidate
-    metrics_diff: str | None = None  # of an experiment
-    review: str | None = None
 
     def trained_on(self, variant: str) -> int:
         """The number of reviews that the networks scored on test were trained on."""
@@ -67,11 +55,11 @@ def read_sources(folder: Path = Path()) -> Sources:
     """The results in a checkout of this project; InputError if any are missing or damaged."""
     params = load_params(folder / "params.yaml")
     names, seeds = params.variants, params.train.all_seeds
-    results = Results("these results", folder)
+    results = Results(folder)
     return Sources(
         params,
         results.facts,
-        read_json(folder / METRICS, dict[str, Any]),
+        results.metrics,
         read_scores(folder / SCORES, names, seeds),
         read_differences(folder / DIFFERENCES),
         {name: read_history(name, seeds, folder / HISTORY) for name in names},
