@@ -160,8 +160,8 @@ def test_labels_told_from_the_file(capsys, order: int):
 @pytest.mark.parametrize(
     ("name", "content", "other"),
     [
-        ("own.csv", as_csv([1, 2, 3, "4.0", "5.00", 1.0, "", 2, 4, 5]), "''"),
-        ("own.jsonl", as_json([1, 2, 3, "4", "5.0", 1.0, "None", "2", 4, 5.0]), "'None'"),
+        ("own.csv", as_csv([1, 2, 3, "4.0", "5.00", 1.0, "", 2, 4, 5, 3]), "''"),
+        ("own.jsonl", as_json([1, 2, 3, "4", "5.0", 1.0, "None", "2", 4, 5.0, 3]), "'None'"),
     ],
 )
 @pytest.mark.parametrize("positive", [[4.0, "5"], ["4", "5", "6"]], ids=str)
@@ -171,7 +171,7 @@ def test_stars(capsys, name: str, content: str, other: str, positive: list[Any])
     expected = {f"{label} schön" for label in "-w0 -w1 -w5 -w7 +w3 +w4 +w8 +w9".split()}
     assert len(expected & {*texts(corpus.training, corpus)}) == 6
     assert texts(corpus.test, corpus) == ["+schön", "-schön"]
-    assert f"{name}: dropped 2 reviews labelled '3' (1), {other} (1)" in capsys.readouterr().err
+    assert f"{name}: dropped 3 reviews labelled '3' (2), {other} (1)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("negative", "positive"), [(0, 1), (False, True), ("false", "true")])

@@ -33,6 +33,7 @@ def refusal(path: Path) -> str:
 
 CANDIDATE = {"recipe": "model", "features": "multi_hot"}
 MINE = CANDIDATE | {"recipe": "baselines.mine"}
+TYPO = CANDIDATE | {"typo": 1}
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,7 @@ MINE = CANDIDATE | {"recipe": "baselines.mine"}
         ("typo", 1, "typo: unknown key (1); expected one of data, features, train, variants, co"),
         ("variants__mine", MINE, "variants.mine.recipe: 'baselines.mine' is not a recipe in th"),
         ("variants__mine", {"recipe": "model"}, "variants.mine.features: missing"),
+        ("variants__recipe", TYPO, "variants.recipe.typo: unknown key (1); expected one of recipe"),
         ("variants__data", CANDIDATE, "variants.data: the metrics use this name"),
         ("variants", {"../x": CANDIDATE}, "variants.../x.[key]: '../x' is not allowed"),
         ("compare__reference", "best", "compare.reference: 'best' is not a variant; expected one"),
