@@ -62,6 +62,7 @@ def test_the_archive_is_written_as_plain_arrays_in_the_order_of_keras(
         assert reviews.labels.tolist() == y.tolist()
         assert [review.values.tolist() for review in reviews.blocks(1)] == x.tolist()
     use(mirror.with_name("compressed"), monkeypatch, np.savez_compressed)
+    (REVIEWS / "of another run").touch()
     download.main()
     assert {path.name: path.read_bytes() for path in REVIEWS.iterdir()} == written
 
