@@ -18,7 +18,6 @@ from workflow.base.files import RERUN_HINT, PredictionFacts, write_json
 from workflow.base.files import REVIEWS as FOLDER
 from workflow.base.reviews import Reviews, load_reviews, save_reviews
 from workflow.features.multi_hot import MultiHotEncoder
-from workflow.features.params import MultiHotParams
 from workflow.report import error_analysis, error_charts
 from workflow.report.error_analysis import Predictions
 from workflow.text.vocabulary import Vocabulary
@@ -196,7 +195,7 @@ def here(tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     words = [*EVIL, *(f"w{rank}" for rank in range(len(EVIL) + 1, WORDS + 1))]
     index = {word: rank for rank, word in enumerate(words, 1)}
     (FOLDER / "word_index.json").write_text(json.dumps(index))
-    MultiHotEncoder(MultiHotParams(num_words=40)).save(folder / "models/candidate/encoder")
+    MultiHotEncoder(columns=40).save(folder / "models/candidate/encoder")
     for number, variant in enumerate(["single", "candidate"]):
         write_json(folder / "data/predictions" / variant / "facts.json", FACTS)
         np.save(folder / "data/predictions" / variant / "test.npy", made_up(number)[1])

@@ -6,7 +6,6 @@ FUZZ_EXAMPLES=20000 tries so many instead of the few that suit every run.
 import copy as copies
 import io
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,13 +84,12 @@ def load_bytes(folder: Path, content: bytes) -> Params:
 
 def places(block: Any, *above: Any) -> list[tuple[Any, ...]]:
     """The way to everything inside."""
-    inside = [*(block.items() if isinstance(block, dict) else enumerate(block))]
-    return [(*above, key) for key, _ in inside] + [
-        way
-        for key, value in inside
-        if isinstance(value, dict | list)
-        for way in places(value, *above, key)
-    ]
+    if not isinstance(block, dict | list):
+        return []
+    found: list[tuple[Any, ...]] = []
+    for key, value in block.items() if isinstance(block, dict) else enumerate(block):
+        found += [(*above, key), *places(value, *above, key)]
+    return found
 
 
 @fuzz
@@ -128,7 +126,6 @@ def test_parameters_are_what_the_file_says(tmp_path_factory, way: tuple[Any, ...
         pytest.param("data: [", "params.yaml", id="not YAML"),
         pytest.param(b"data: \xff\xfe", "params.yaml", id="not UTF-8"),
         pytest.param("a: 2001-99-99", "month", id="no date"),
-        pytest.param("a: !!int x", "invalid literal", id="no integer"),
         pytest.param("a: !!bool x", "cannot be read", id="no boolean"),
         pytest.param("a: " + "9" * 5000, "limit", id="decimal of 5000 digits"),
         pytest.param("a: 0x" + "f" * 5000, "thousands of digits", id="hexadecimal of 5000 digits"),
@@ -142,31 +139,6 @@ def test_parameters_are_what_the_file_says(tmp_path_factory, way: tuple[Any, ...
 def test_hostile_parameters(tmp_path, content: str | bytes, reason: str):
     with pytest.raises(InputError, match=f"(?i){reason}"):
         load_bytes(tmp_path, content.encode() if isinstance(content, str) else content)
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "answer"),
-    [
-        ("batch_size", 10**30, "model.batch_size: "),
-        ("first_seed", 10**30, "train.first_seed: "),
-        ("seed", f"0x{'f' * 5000}", "data.seed: a number of thousands of digits"),
-        ("dropout", 10**400, "model.dropout: "),
-        ("dropout", "on", "model.dropout: 'on'"),
-        ("epochs", "2020-01-01", "model.epochs: datetime.date"),
-        ("layers", "[{units: 65536}, {units: 65536}]", "model: 4,950,392,832 w"),
-    ],
-    ids=lambda value: str(value)[:40],
-)
-def test_values_that_cannot_be_run(tmp_path, key: str, value: Any, answer: str):
-    """In the place of the first such key in the file."""
-    old = rf"(?m)^( *{key}):.*\n(?: *- .*\n)*"
-    text, found = re.subn(old, rf"\1: {value}\n", REAL.decode(), count=1)
-    assert found
-    with pytest.raises(InputError, match=answer):
-        load_bytes(tmp_path, text.encode())
-
-
-# --- the word index of the archive ----------------------------------------------------------------
 
 
 # --- what the stages hand on ----------------------------------------------------------------------
@@ -239,12 +211,10 @@ def test_arrays_of_another_kind(handed_on, name: str, change: Callable[[Any], An
         {"seeds": np.array([1.0, 2, 3])},
         {"seeds": np.arange(20)},
         {"test": np.zeros((1, 40))},
-        {"test": np.zeros((2, 40), np.uint8)},
         {"test": np.zeros((1, 41), np.uint8)},
         {"test": np.zeros((1, 40), object)},
-        {"test_reviews": np.array("forty")},
     ],
-    ids=lambda changes: " ".join(f"{k} {v.dtype} {v.shape}" for k, v in changes.items()),
+    ids=str,
 )
 def test_bits_of_another_kind(handed_on, changes: dict[str, Any]):
     with np.load(BITS) as arrays:

@@ -33,59 +33,37 @@ def refusal(path: Path) -> str:
 
 CANDIDATE = {"recipe": "model", "features": "multi_hot"}
 MINE = CANDIDATE | {"recipe": "baselines.mine"}
+TYPO = CANDIDATE | {"typo": 1}
 
 
 @pytest.mark.parametrize(
     ("key", "value", "answer"),
     [
         ("model__dropout", 1.5, "model.dropout: 1.5 is not allowed: input should be less than 1"),
-        ("model__dropout", float("nan"), "model.dropout: nan is not allowed"),
         ("model__dropout", "0.5", "model.dropout: '0.5' is not allowed: input should be a valid n"),
         ("model__dropuot", 0.5, "model.dropuot: unknown key (0.5); expected one of layers, units,"),
         ("model__epochs", 0, "model.epochs: 0 is not allowed: input should be greater than or equ"),
-        ("model__epochs", True, "model.epochs: True is not allowed"),
-        ("model__units", 2.5, "model.units: 2.5 is not allowed"),
-        ("model__layers", [{} for _ in range(33)], "model.layers: [{}, {}, "),
-        (
-            "model__layers",
-            [{"unit": 1}],
-            "model.layers.0.unit: unknown key (1); expected one of",
-        ),
+        ("model__batch_size", 10**30, "model.batch_size: 1000"),
+        ("model__layers", [{"unit": 1}], "model.layers.0.unit: unknown key (1); expected one of u"),
+        ("model__layers", [{"units": 65_536}] * 2, "model: 4,950,392,832 weights"),
         ("model__optimizer", "adamm", "model.optimizer: 'adamm' is not allowed: expected one of a"),
         ("model__loss", "accuracy", "model.loss: 'accuracy' is not allowed: expected one of BCE,"),
         ("model__activation", "rellu", "model.activation: 'rellu' is not allowed: expected one of"),
-        ("data__validation", 1.0, "data.validation: 1.0 is not allowed: input should be less than"),
         ("data__sources", ["kaggle"], "data.sources.0: 'kaggle' is not allowed: expected one of "),
-        ("data__sources", [], "data.sources: [] is not allowed"),
         ("data__csv__label", "text", "data.csv: text and label are both 'text'"),
         ("data__csv__positive", None, "data.csv: positive and negative must be both null or both"),
         ("data__csv__positive", "negative", "data.csv: positive and negative are both 'negative'"),
         ("data__csv__positive", [], "data.csv.positive: [] is not allowed: expected a label, or"),
         ("data__csv__positive", [4, ""], "data.csv.positive: [4, ''] is not allowed"),
-        ("data__csv__positive", [None], "data.csv.positive: [None] is not allowed"),
-        ("data__csv__positive", float("nan"), "data.csv.positive: nan is not allowed"),
-        ("data__csv__path", "", "data.csv.path: '' is not allowed"),
-        ("data__csv__test_share", 1.0, "data.csv.test_share: 1.0 is not allowed"),
         ("data__csv__encoding", "utf-9", "data.csv.encoding: 'utf-9' is not allowed: expected a t"),
-        ("data__csv__encoding", "base64", "data.csv.encoding: 'base64' is not allowed"),
         ("data__csv__encoding", "undefined", "data.csv.encoding: 'undefined' is not allowed"),
-        ("data__csv__delimiter", ";;", "data.csv.delimiter: ';;' is not allowed"),
         ("data__csv__delimiter", '"', "data.csv.delimiter: '\"' is not allowed"),
-        ("data__csv__tokenizer", "words", "data.csv.tokenizer: 'words' is not allowed"),
-        ("data__csv__duplicates", True, "data.csv.duplicates: True is not allowed"),
-        ("features__multi_hot__num_words", -1, "features.multi_hot.num_words: -1 is not allowed"),
-        ("features__ngrams__max_n", 0, "features.ngrams.max_n: 0 is not allowed"),
-        ("features__ngrams__max_n", 20, "features.ngrams.max_n: 20 is not allowed"),
-        ("features__ngrams__max_columns", 0, "features.ngrams.max_columns: 0 is not allowed"),
-        ("train__seeds", 0, "train.seeds: 0 is not allowed"),
         ("typo", 1, "typo: unknown key (1); expected one of data, features, train, variants, co"),
         ("variants__mine", MINE, "variants.mine.recipe: 'baselines.mine' is not a recipe in th"),
-        ("variants__mine", "model", "variants.mine: 'model' is not allowed"),
         ("variants__mine", {"recipe": "model"}, "variants.mine.features: missing"),
-        ("variants__single__features", "bag", "variants.single.features: 'bag' is not allowed"),
+        ("variants__recipe", TYPO, "variants.recipe.typo: unknown key (1); expected one of recipe"),
         ("variants__data", CANDIDATE, "variants.data: the metrics use this name"),
         ("variants", {"../x": CANDIDATE}, "variants.../x.[key]: '../x' is not allowed"),
-        ("compare__min_effect", -0.1, "compare.min_effect: -0.1 is not allowed"),
         ("compare__reference", "best", "compare.reference: 'best' is not a variant; expected one"),
     ],
 )
@@ -101,14 +79,35 @@ def test_labels_are_compared_as_numbers(path: Path):
     assert refusal(path) == f"{path}: data.csv: positive and negative are both '1'"
 
 
+def reported(path: Path) -> list[str]:
+    """The lines without the path."""
+    return [line.split(": ", 1)[1] for line in refusal(path).splitlines()]
+
+
 def test_every_mistake_gets_its_line(path: Path):
-    edit_params(path.parent, model__dropout=2.0, model__dropuot=0.5, model__unit=1, train__seeds=-1)
-    assert [line.split(": ")[1] for line in refusal(path).splitlines()] == [
-        "train.seeds",
-        "model.dropout",
-        "model.dropuot",
-        "model.unit",
-    ]
+    wrong = {
+        "data__sources": [],
+        "data__validation": 1.0,
+        "data__csv__path": "",
+        "data__csv__positive": float("nan"),
+        "data__csv__test_share": 1.0,
+        "data__csv__delimiter": ";;",
+        "data__csv__tokenizer": "words",
+        "data__csv__duplicates": True,
+        "features__multi_hot__num_words": -1,
+        "features__ngrams__max_n": 20,
+        "features__ngrams__max_columns": 0,
+        "train__seeds": 0,
+        "variants__single__features": "bag",
+        "variants__mine": "model",
+        "compare__min_effect": -0.1,
+        "model__units": 2.5,
+        "model__dropout": float("nan"),
+        "model__epochs": True,
+    }
+    edit_params(path.parent, **wrong)
+    for line, (key, value) in zip(reported(path), wrong.items(), strict=True):
+        assert line.startswith(f"{key.replace('__', '.')}: {value!r} is not allowed: ")
 
 
 def test_an_old_name_is_answered_by_the_new_one(path: Path):
@@ -123,7 +122,7 @@ def test_an_old_name_is_answered_by_the_new_one(path: Path):
         "model__lazy": "sparse_updates",
     }
     edit_params(path.parent, **renamed)
-    assert [line.split(": ", 1)[1] for line in refusal(path).splitlines()] == [
+    assert reported(path) == [
         f"{old.replace('__', '.')}: this key is now called {new}" for old, new in renamed.items()
     ]
 

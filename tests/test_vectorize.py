@@ -18,7 +18,6 @@ from workflow.base.files import FeatureFacts, features_folder, read_json
 from workflow.base.reviews import Reviews, load_reviews, load_vectors, save_reviews
 from workflow.features.encoders import load_encoder
 from workflow.features.multi_hot import REVIEWS_AT_ONCE, MultiHotEncoder, keras_indices, multi_hot
-from workflow.features.params import MultiHotParams
 
 ranked_reviews = st.lists(st.lists(st.integers(1, 300), max_size=30), min_size=1, max_size=20)
 
@@ -62,7 +61,7 @@ def test_reviews_of_all_blocks_are_encoded_in_order_with_their_labels():
     number = 2 * REVIEWS_AT_ONCE + 1
     reviews = make([[1 + i % 5] for i in range(number)])
     labels = np.arange(number, dtype=np.uint8) % 2
-    encoder = MultiHotEncoder(MultiHotParams(num_words=10))
+    encoder = MultiHotEncoder(columns=10)
     blocks = list(encoder.encode(Reviews(reviews.values, reviews.offsets, labels)))
     encoded = [row for block in blocks for row in rows(block)]
     assert encoded == [[1, 4 + i % 5] for i in range(number)]
@@ -70,7 +69,7 @@ def test_reviews_of_all_blocks_are_encoded_in_order_with_their_labels():
 
 
 def test_the_columns_of_multi_hot_vectors_are_words_but_for_the_first_four():
-    encoder = MultiHotEncoder(MultiHotParams(num_words=10))
+    encoder = MultiHotEncoder(columns=10)
     words = encoder.words(np.arange(encoder.columns, dtype=np.uint8))
     assert words.tolist() == [[0], [0], [0], [0], [1], [2], [3], [4], [5], [6]]
     assert words.dtype == np.int64
@@ -116,8 +115,8 @@ def test_the_stored_encoder_makes_the_same_vectors(workspace, name: str, *, weig
     call("stages.vectorize", name)
     folder = features_folder(name)
     assert read_json(folder / "facts.json", FeatureFacts).weighted == weighted
-    stored = load_vectors(folder, "test")
-    (encoded,) = load_encoder(folder / "encoder").encode(load_reviews("test"))
+    stored = load_vectors(folder, "training")  # which have every n-gram
+    (encoded,) = load_encoder(folder / "encoder").encode(load_reviews("training"))
     assert rows(encoded) == rows(stored)
     np.testing.assert_array_equal(encoded.weights, stored.weights)
 

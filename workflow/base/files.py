@@ -78,7 +78,7 @@ class PredictionFacts(FeatureFacts):
 
 def how_to_get_results() -> str:
     """The commands: `dvc pull` is one only where a remote is set up."""
-    configs = [path for path in Path(".dvc").glob("config*") if path.is_file()]
+    configs = Path(".dvc").glob("config*")
     has_remote = any("remote" in path.read_text("utf-8") for path in configs)
     return "run `dvc pull` or `dvc repro`" if has_remote else "run `dvc repro`"
 
@@ -130,12 +130,9 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 def empty_folder(folder: Path) -> Path:
     """`folder`, or what it links to, emptied: only DVC removes outputs before a stage runs."""
     folder = folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
     return folder
 
 

@@ -64,10 +64,9 @@ def _keys(schema: type[Block], place: tuple[int | str, ...]) -> list[str]:
     """The keys of the block at a place, which is reached through blocks, lists and mappings."""
     at: Any = schema
     for part in place:
-        block = _block(at)
-        if block and part in block.model_fields:
-            at = block.model_fields[str(part)].annotation
-    return list(block.model_fields) if (block := _block(at)) else []
+        fields = getattr(at, "model_fields", None)
+        at = fields[part].annotation if fields else _block(at)  # a list or a mapping of blocks
+    return list(at.model_fields)
 
 
 def _block(annotation: Any) -> type[Block] | None:

@@ -32,11 +32,11 @@ def make_encoder(
             f"features.multi_hot.num_words: {wanted:,} is more than the {vocabulary:,} "
             f"words and 4 reserved indices that these reviews have; {most:,} are used"
         )
-    return MultiHotEncoder(MultiHotParams(num_words=min(wanted, most)))
+    return MultiHotEncoder(min(wanted, most))
 
 
 def load_encoder(folder: Path) -> Encoder:
     """The encoder that `save` wrote; InputError if it is missing or damaged."""
     if (path := folder / "multi_hot.json").exists():
-        return MultiHotEncoder(read_json(path, MultiHotParams))
+        return MultiHotEncoder(read_json(path, MultiHotParams).num_words)
     return NGramEncoder.load(folder)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from workflow.base.files import write_json
 from workflow.base.reviews import Reviews
-from workflow.features.params import MultiHotParams
 
 # Arguments of `keras.datasets.imdb.load_data`: start_char, oov_char and index_from.
 START, OUT_OF_VOCABULARY, INDEX_FROM = 1, 2, 3
@@ -20,18 +19,17 @@ REVIEWS_AT_ONCE = 1000  # few enough for the CPU's cache
 
 @dataclass(frozen=True)
 class MultiHotEncoder:
-    """Each review as the set of its words."""
+    """Each review as the set of its words.
 
-    params: MultiHotParams
+    Attributes:
+        columns: the length of the vectors.
+    """
+
+    columns: int
 
     def save(self, folder: Path) -> None:
         """Write what `load_encoder` reads."""
-        write_json(folder / "multi_hot.json", self.params.model_dump())
-
-    @property
-    def columns(self) -> int:
-        """The length of the vectors."""
-        return self.params.num_words
+        write_json(folder / "multi_hot.json", {"num_words": self.columns})
 
     def encode(self, reviews: Reviews) -> Iterator[Reviews]:
         """Blocks of reviews, in order, as the columns that are 1."""

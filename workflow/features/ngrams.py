@@ -60,7 +60,7 @@ class NGramEncoder:
         memory, which takes about 10 bytes for each word of the reviews.
 
         Raises:
-            InputError: no n-gram is frequent enough, there are too many, or a word is too large.
+            InputError: no n-gram is frequent enough, or there are too many.
         """
         counts = np.empty(0, np.int64)
         encoder = cls(params, counts)
@@ -113,10 +113,7 @@ class NGramEncoder:
         return pd.Index(self.keys)
 
     def encode(self, reviews: Reviews) -> Iterator[Reviews]:
-        """Blocks of reviews, in order, as columns (uint32) and weights (float32).
-
-        InputError if a word is too large.
-        """
+        """Blocks of reviews, in order, as columns (uint32) and weights (float32)."""
         return (self.encode_block(block) for block in reviews.blocks(REVIEWS_AT_ONCE))
 
     def encode_block(self, block: Reviews) -> Reviews:
@@ -189,8 +186,6 @@ def position_weights(reviews: Reviews, weights: PositionWeights) -> NDArray[np.f
 def with_separators(reviews: Reviews) -> tuple[Integers, Integers]:
     """All words, with a 0 after each review that no n-gram crosses, and the row of each."""
     words = np.insert(reviews.values.astype(np.int64), reviews.offsets[1:], 0)
-    if (largest := words.max()) > LAST_WORD:
-        raise InputError(f"features.ngrams: {largest:,} words; at most {LAST_WORD:,} are possible")
     return words, np.repeat(np.arange(len(reviews)), np.diff(reviews.offsets) + 1)
 
 

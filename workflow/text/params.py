@@ -44,7 +44,6 @@ def _labels(setting: Any) -> list[str]:
 
 Name = Annotated[str, StringConstraints(min_length=1)]
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Delimiter = Annotated[str, StringConstraints(pattern=r'^[^"\r\n]$')]
 Tokenizer = Literal["ascii", "unicode", "characters"]  # names in workflow/text/tokenizer.py
 Labels = Annotated[list[str], BeforeValidator(_labels)]  # empty: any
@@ -95,7 +94,7 @@ class DataParams(Block):
     """Where the reviews come from and how they are divided."""
 
     sources: Annotated[list[Annotated[str, AfterValidator(_source)]], Field(min_length=1)]
-    seed: Seed
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
     validation: Annotated[float, Field(gt=0, lt=1)]
     limit: Annotated[int, Field(ge=1)] | None = None
     keras: KerasParams
