@@ -23,7 +23,6 @@ PREDICTIONS = "data/predictions/candidate/test.npy"
 # In the environment of the tests, whatever that is.
 MAKE_REMOTE = "make remote --old-file setup-dev ACTIVATE=: --file", str(PROJECT / "Makefile")
 
-
 PLACE = "bucket/a folder"  # where a server keeps what was pushed
 
 # Each yields the address of PLACE in a folder, and how to set up DVC for it.
@@ -131,10 +130,9 @@ def clone(origin: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_clone_pulls_the_same_bytes_and_runs_nothing(origin: Path, clone: Path):
+def test_a_clone_pulls_the_same_bytes(origin: Path, clone: Path):
     run_in(clone, "dvc pull --quiet")
     assert results(clone) == results(origin)
-    assert stages_run(run_in(clone, "dvc repro")) == []
 
 
 @pytest.fixture
@@ -151,6 +149,7 @@ def damaged(origin: Path) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("damaged")
+@pytest.mark.parametrize("origin", ["ssh", "s3"], indirect=True)  # the test below has a folder
 def test_a_damaged_object_is_refused(clone: Path):
     result = try_in(clone, "dvc pull")
     assert result.returncode != 0
@@ -162,13 +161,14 @@ def test_a_damaged_object_is_refused(clone: Path):
 
 @pytest.mark.usefixtures("damaged")
 @pytest.mark.parametrize("origin", ["folder"], indirect=True)
-def test_pushing_again_mends_an_emptied_remote(origin: Path, clone: Path):
+def test_pushing_again_mends_an_emptied_remote_and_a_clone_runs_nothing(origin: Path, clone: Path):
     run_in(origin, "dvc push --quiet")
     assert try_in(clone, "dvc pull").returncode != 0  # it is there, says DVC
     shutil.rmtree(origin.parent / PLACE / "files")
     run_in(origin, "dvc push --quiet")
     run_in(clone, "dvc pull --quiet")
     assert results(clone) == results(origin)
+    assert stages_run(run_in(clone, "dvc repro")) == []
 
 
 @pytest.mark.parametrize("origin", ["folder"], indirect=True)
