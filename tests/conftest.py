@@ -1,5 +1,6 @@
 """A tiny corpus in the layout of Keras's archive, and a workspace whose params.yaml pins it."""
 
+import contextlib
 import fcntl
 import hashlib
 import importlib
@@ -11,8 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -32,11 +32,14 @@ WORDS = 60
 FOREIGN = tuple(
     "AWS_ DASK_ DVC GIT_ JUPYTER KERAS LANGUAGE MAKE MFLAGS MPL PIP_ PYTHON TF_ XDG_".split()
 )
-if "PYTEST_XDIST_WORKER" not in os.environ:
+IS_FIRST = "PYTEST_XDIST_WORKER" not in os.environ
+if IS_FIRST:
     OWN_HOME = tempfile.TemporaryDirectory(prefix="home-")
     for name in [name for name in os.environ if name.startswith(FOREIGN)]:
         del os.environ[name]
     os.environ |= {
+        "REAL_ARCHIVE": os.environ.get("IMDB_MIRROR", ""),
+        "IMDB_MIRROR": f"{OWN_HOME.name}/mirror",
         "HOME": OWN_HOME.name,
         "XDG_CACHE_HOME": f"{OWN_HOME.name}/.cache",
         "XDG_CONFIG_HOME": f"{OWN_HOME.name}/.config",
@@ -90,13 +93,18 @@ def write_archive(folder: Path, save: Callable[..., None] = np.savez, **arrays: 
     return folder
 
 
+if IS_FIRST:
+    write_archive(Path(os.environ["IMDB_MIRROR"]))
+
+
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.fixture(scope="session")
-def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_archive(tmp_path_factory.mktemp("mirror"))
+def mirror() -> Path:
+    """The folder with the tiny corpus."""
+    return Path(os.environ["IMDB_MIRROR"])
 
 
 def edit_params(workspace: Path, **changes: Any) -> None:
@@ -126,8 +134,7 @@ def workspace(tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """The current folder of the test: this project, its params.yaml made small."""
     folder = make_workspace(tmp_path / "a workspace", mirror)
     monkeypatch.chdir(folder)
-    for name, value in environment(mirror, tmp_path).items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     return folder
 
 
@@ -156,22 +163,13 @@ def make_workspace(folder: Path, mirror: Path) -> Path:
     return folder
 
 
-def environment(mirror: Path, home: Path) -> dict[str, str]:
-    """The mirror, and a home of its own so that no cache of Keras is found."""
-    return {
-        "IMDB_MIRROR": str(mirror),
-        "HOME": str(home),
-        "KERAS_HOME": str(home / "keras"),
-    }
-
-
 @pytest.fixture(scope="session")
 def real_archive() -> Path:
-    """The folder with the archive that Keras serves."""
-    folder = os.environ.get("IMDB_MIRROR", "")
-    if not (Path(folder) / "imdb.npz").is_file():
+    """The folder with the archive that Keras serves: IMDB_MIRROR as the tests were started."""
+    folder = Path(os.environ["REAL_ARCHIVE"])
+    if not (folder / "imdb.npz").is_file():
         pytest.skip("set IMDB_MIRROR to a folder with imdb.npz to test on the real archive")
-    return Path(folder).absolute()
+    return folder.absolute()
 
 
 # --- a stage or a command in this process: without the seconds that its imports take --------------
@@ -237,85 +235,107 @@ def stages_run(output: str) -> list[str]:
     return sorted(re.findall("Running stage '(.*)'", output))
 
 
-def results(folder: Path) -> dict[str, str]:
-    """The hash of every file that the pipeline wrote."""
-    return {
+def results(folder: Path) -> dict[str, Any]:
+    """The hash of every file that the pipeline wrote, and dvc.lock with its stages in any order."""
+    hashes = {
         str(path.relative_to(folder)): sha256(path)
-        for top in ("data", "models", "metrics", "plots", "dvc.lock")
-        for path in sorted([folder / top, *(folder / top).rglob("*")])
+        for top in ("data", "models", "metrics", "plots")
+        for path in sorted((folder / top).rglob("*"))
         if path.is_file()
     }
+    return hashes | {"dvc.lock": YAML(typ="safe").load(folder / "dvc.lock")}
 
 
-def make_repository(folder: Path, mirror: Path, home: Path) -> Path:
-    make_workspace(folder, mirror)
-    command(folder, mirror, home, "git init --quiet --initial-branch main")
-    command(folder, mirror, home, "git config user.email someone@example.org")
-    command(folder, mirror, home, "git config user.name Someone")
-    commit(folder, mirror, home)
-    return folder
-
-
-def commit(folder: Path, mirror: Path, home: Path) -> None:
-    command(folder, mirror, home, "git add --all")
-    command(folder, mirror, home, "git commit --quiet --message Results")
-
-
-def attempt(
-    folder: Path, mirror: Path, home: Path, line: str, *more: str, **variables: str
+def try_in(
+    folder: Path, line: str, *more: str, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the words of `line` and `more`; a path may have spaces, so it is one of `more`."""
     assert "/" not in line
     return subprocess.run(
         [*line.split(), *more],
         cwd=folder,
-        env=os.environ | environment(mirror, home) | variables,
+        env=os.environ | variables,
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-def command(folder: Path, mirror: Path, home: Path, line: str, *more: str) -> str:
-    result = attempt(folder, mirror, home, line, *more)
+def run_in(folder: Path, line: str, *more: str) -> str:
+    """The output of a command that must succeed."""
+    result = try_in(folder, line, *more)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
 
-@pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
+def commit_in(folder: Path) -> None:
+    run_in(folder, "git add --all")
+    run_in(folder, "git commit --quiet --message Results")
+
+
+# What other test files still call.
+
+
+def environment(mirror: Path, home: Path) -> dict[str, str]:
+    return {"IMDB_MIRROR": str(mirror), "HOME": str(home)}
+
+
+def attempt(folder: Path, mirror: Path, home: Path, *words: str, **variables: str) -> Any:
+    return try_in(folder, *words, **variables)
+
+
+def command(folder: Path, mirror: Path, home: Path, *words: str) -> str:
+    return run_in(folder, *words)
+
+
+def commit(folder: Path, mirror: Path, home: Path) -> None:
+    commit_in(folder)
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that the processes of one run of the tests share."""
-    base = tmp_path_factory.getbasetemp()
-    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+def home() -> Path:
+    return Path(os.environ["HOME"])
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """One process at a time."""
-    with (folder / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@pytest.fixture(scope="session")
-def repository(shared: Path, mirror: Path, home: Path) -> Path:
-    """A repository in which `dvc repro` has run once and its results are committed.
-
-    The first process that needs it makes it, for all; so tests only look at it, and change a copy.
-    """
-    folder = shared / "a path with spaces" / "repository"
-    with locked(shared):
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that the first process to need it makes for all; so tests only look at it."""
+    base = factory.getbasetemp()
+    shared = base if IS_FIRST else base.parent
+    folder, begun = shared / "a path with spaces" / name, shared / f"{name} begun"
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            begun = make_repository(folder.with_name("begun"), mirror, home)
-            assert stages_run(command(begun, mirror, home, "dvc repro")) == sorted(STAGES)
-            commit(begun, mirror, home)
+            make(begun)
+            folder.parent.mkdir(exist_ok=True)
             begun.rename(folder)
     return folder
+
+
+def run_stages() -> None:
+    """Every stage, in the current folder and in this process."""
+    for stage in STAGES:
+        name, *item = stage.split("@")
+        call(f"stages.{name}", *item)
+
+
+@pytest.fixture(scope="session")
+def repository(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository in which all stages have run once; their results are committed.
+
+    DVC has recorded them, but not run them: an experiment and test_elsewhere.py do that.
+    """
+
+    def make(folder: Path) -> None:
+        make_workspace(folder, mirror)
+        run_in(folder, "git init --quiet --initial-branch main")
+        run_in(folder, "git config user.email someone@example.org")
+        run_in(folder, "git config user.name Someone")
+        with contextlib.chdir(folder):
+            run_stages()
+        run_in(folder, "dvc commit --force")
+        commit_in(folder)
+
+    return made_once(tmp_path_factory, "repository", make)
 
 
 class Experiment(NamedTuple):
@@ -324,28 +344,30 @@ class Experiment(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def experiment(shared: Path, repository: Path, mirror: Path, home: Path) -> Experiment:
-    """A copy of the repository in which DVC has tried another candidate; to be looked at."""
-    folder = shared / "experiment"
-    with locked(shared):
-        if not folder.exists():
-            begun = Path(shutil.copytree(repository, folder.with_name("begun")))
-            change = "dvc exp run --name one -S model.dropout=0.9 -S model.epochs=1"
-            (begun / "output").write_text(command(begun, mirror, home, change))
-            begun.rename(folder)
+def experiment(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Experiment:
+    """A copy of the repository in which DVC has tried another candidate."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(repository, folder)
+        change = "dvc exp run --name one -S model.dropout=0.9 -S model.epochs=1"
+        (folder / "output").write_text(run_in(folder, change))
+
+    folder = made_once(tmp_path_factory, "experiment", make)
     return Experiment(folder, (folder / "output").read_text())
 
 
 @pytest.fixture
-def copy(repository: Path, tmp_path: Path) -> Path:
-    """A copy of the repository, to be changed."""
-    return Path(shutil.copytree(repository, tmp_path / "a copy"))
+def copy(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder of the test: a copy of the repository, to be changed."""
+    folder = Path(shutil.copytree(repository, tmp_path / "a copy"))
+    monkeypatch.chdir(folder)
+    return folder
 
 
 Dvc = Callable[..., str]
 
 
 @pytest.fixture
-def dvc(copy: Path, mirror: Path, home: Path) -> Dvc:
+def dvc(copy: Path) -> Dvc:
     """Run dvc in the copy."""
-    return lambda line, *more: command(copy, mirror, home, f"dvc {line}", *more)
+    return lambda line, *more: run_in(copy, f"dvc {line}", *more)

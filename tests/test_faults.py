@@ -7,9 +7,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import psutil
@@ -19,14 +19,14 @@ from ruamel.yaml.error import YAMLError
 
 from tests.conftest import (
     PATIENCE,
-    attempt,
+    Dvc,
     call,
-    command,
     edit_params,
-    environment,
     refusal,
     results,
+    run_in,
     stages_run,
+    try_in,
     wait_for,
 )
 from workflow.base.errors import InputError
@@ -58,26 +58,16 @@ def is_whole(lock: dict[str, Any], whole: dict[str, Any], stage: str) -> bool:
     return lock in (whole, {name: whole[name] for name in whole if name != stage})
 
 
-def outcome(repository: Path) -> dict[str, Any]:
-    """Every byte that the pipeline wrote; of dvc.lock what it says, in any order of the stages."""
-    return results(repository) | {"dvc.lock": recorded(repository)}
-
-
-def stage_processes(process: psutil.Process) -> list[psutil.Process]:
-    """The processes of the stage that this DVC runs: a shell, perhaps, and Python."""
-    return [p for p in process.children(recursive=True) if "stages." in "".join(p.cmdline())]
-
-
 @contextmanager
 def running(
-    folder: Path, mirror: Path, home: Path, stage: str, **variables: str
+    folder: Path, stage: str, **variables: str
 ) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
     """`dvc repro` of one stage whose process has begun; in the end nothing of it is left."""
     with subprocess.Popen(
         # A shell makes its background jobs ignore Ctrl-C, and all that they start.
         ["env", "--default-signal=INT", "dvc", "repro", "--single-item", stage],
         cwd=folder,
-        env=os.environ | environment(mirror, home) | variables,
+        env=os.environ | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -85,9 +75,10 @@ def running(
     ) as process:
         try:
             dvc = psutil.Process(process.pid)
-            found: list[psutil.Process] = []
+            found: list[psutil.Process] = []  # a shell, perhaps, and Python
             while not any("-m" in p.cmdline() for p in found):
-                found = stage_processes(dvc)
+                below = dvc.children(recursive=True)
+                found = [p for p in below if "stages." in "".join(p.cmdline())]
                 assert process.poll() is None, process.communicate()[0]
                 time.sleep(0.005)
             yield process, found
@@ -112,9 +103,7 @@ KILLED += ["curves@candidate", "compare", "plot"]  # each script once
 
 @pytest.mark.faults
 @pytest.mark.parametrize("stage", KILLED)
-def test_a_killed_stage_is_no_result(
-    stage: str, copy: Path, repository: Path, mirror: Path, home: Path
-):
+def test_a_killed_stage_is_no_result(stage: str, copy: Path, repository: Path, dvc: Dvc):
     """SIGINT, SIGTERM and SIGKILL to the stage or to DVC, in its imports and in its work.
 
     What is asserted holds at any moment, also where the stage or its DVC has just ended.
@@ -124,7 +113,7 @@ def test_a_killed_stage_is_no_result(
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         for target in ("stage", "dvc"):
             for seconds in (0.1, 3.5 if stage.startswith(("train", "evaluate")) else 0.8):
-                with running(copy, mirror, home, stage) as (process, found):
+                with running(copy, stage) as (process, found):
                     time.sleep(seconds)
                     with suppress(psutil.NoSuchProcess):  # it was faster
                         (found[-1] if target == "stage" else process).send_signal(number)
@@ -132,25 +121,46 @@ def test_a_killed_stage_is_no_result(
                     assert all_end(found)
                 assert stage in recorded(copy) or process.returncode != 0, output
                 if target == "dvc" and not is_whole(recorded(copy), whole, stage):
-                    command(copy, mirror, home, "git checkout dvc.lock")  # cut as DVC wrote it
+                    run_in(copy, "git checkout dvc.lock")  # cut as DVC wrote it
                 elif stage in recorded(copy):  # it was faster, or DVC waits for it on SIGINT
-                    assert outcome(copy) == outcome(repository)
+                    assert results(copy) == results(repository)
                 forget(copy, stage)
-    assert stages_run(command(copy, mirror, home, "dvc repro")) == [stage]
-    assert outcome(copy) == outcome(repository)
+    assert stages_run(dvc("repro")) == [stage]
+    assert results(copy) == results(repository)
+
+
+ENDLESS = {"train__seeds": 1, "model__epochs": 10_000, "model__patience": None}
+
+
+def wait_until_it_trains(process: subprocess.Popen[str]) -> IO[str]:
+    """What it prints from then on."""
+    assert process.stdout is not None
+    assert any("at most 10000 epochs" in line for line in process.stdout)
+    return process.stdout
+
+
+def test_an_interrupted_training_is_no_result(copy: Path, dvc: Dvc):
+    edit_params(copy, **ENDLESS)
+    with running(copy, "train@candidate") as (process, _):
+        printed = wait_until_it_trains(process)
+        os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does
+        output = printed.read()
+        process.wait(PATIENCE)
+    assert process.returncode != 0
+    assert "Traceback" not in output
+    assert not list(copy.glob("models/candidate/*.keras"))
+    run_in(copy, "git checkout --quiet params.yaml dvc.lock")
+    assert stages_run(dvc("repro")) == []
 
 
 @pytest.mark.parametrize(  # one shell may wait for Python, one not
     ("shell", "moment"), [("/bin/sh", "imports"), ("/bin/bash", "trains")]
 )
-def test_no_training_outlives_its_dvc(
-    shell: str, moment: str, copy: Path, mirror: Path, home: Path
-):
-    edit_params(copy, train__seeds=1, model__epochs=10_000, model__patience=None)
-    with running(copy, mirror, home, "train@candidate", SHELL=shell) as (process, found):
+def test_no_training_outlives_its_dvc(shell: str, moment: str, copy: Path):
+    edit_params(copy, **ENDLESS)
+    with running(copy, "train@candidate", SHELL=shell) as (process, found):
         if moment == "trains":
-            assert process.stdout is not None
-            assert any("at most 10000 epochs" in line for line in process.stdout)
+            wait_until_it_trains(process)
         process.kill()
         assert all_end(found)
     assert not list(copy.glob("models/candidate/*.keras"))
@@ -190,40 +200,24 @@ def one_sentence(result: subprocess.CompletedProcess[str]) -> str:
     return result.stderr.strip().splitlines()[-1]
 
 
-@pytest.mark.parametrize(
-    ("stage", "output"),
-    [
-        ("download", "data/reviews"),
-        ("vectorize multi_hot", "data/multi_hot"),
-        ("curves single", "plots/figures"),
-    ],
-)
-def test_a_full_disk_is_one_sentence(
-    stage: str,
-    output: str,
-    tmp_path: Path,
-    repository: Path,
-    mirror: Path,
-    home: Path,
-    monkeypatch: pytest.MonkeyPatch,
-):
-    name, *arguments = stage.split()
+def test_a_full_disk_is_one_sentence(tmp_path: Path, repository: Path):
     folder = tmp_path / "disk"
     folder.mkdir()
-    for variable, value in environment(mirror, home).items():
-        monkeypatch.setenv(variable, value)
-    with small_disk(folder, "6m"), monkeypatch.context() as inside:
+    with small_disk(folder, "6m"), chdir(folder):
         shutil.copytree(repository, folder, dirs_exist_ok=True)
-        inside.chdir(folder)
         before = results(folder)
-        shutil.rmtree(folder / output)  # as DVC does it
-        full = fill(folder)
-        assert "No space left on device: free disk space" in refusal(f"stages.{name}", *arguments)
-        full.unlink()
-        call(f"stages.{name}", *arguments)
-        after = results(folder)
-        assert [path for path in after if after[path] != before[path]] == []
-        inside.undo()
+        for output, stage, *item in (
+            ("data/reviews", "download"),
+            ("data/multi_hot", "vectorize", "multi_hot"),
+            ("plots/figures", "curves", "single"),
+        ):
+            shutil.rmtree(output)  # as DVC does it
+            full = fill(folder)
+            assert "No space left on device: free disk space" in refusal(f"stages.{stage}", *item)
+            full.unlink()
+            call(f"stages.{stage}", *item)
+            after = results(folder)
+            assert [path for path in after if after[path] != before[path]] == []
 
 
 def test_a_disk_that_is_mounted_where_results_go_loses_nothing(tmp_path: Path):
@@ -241,28 +235,28 @@ def test_a_disk_that_is_mounted_where_results_go_loses_nothing(tmp_path: Path):
 
 
 def test_a_cache_that_takes_nothing_is_one_sentence(
-    copy: Path, repository: Path, tmp_path: Path, mirror: Path, home: Path
+    copy: Path, repository: Path, tmp_path: Path, dvc: Dvc
 ):
     cache, line = tmp_path / "cache", "dvc repro --force --single-item vectorize@multi_hot"
     cache.mkdir()
-    command(copy, mirror, home, "dvc cache dir --local", str(cache))
+    dvc("cache dir --local", str(cache))
     with small_disk(cache, "200k"):
         fill(cache)
-        full = attempt(copy, mirror, home, line)
+        full = try_in(copy, line)
     assert "No space left on device" in one_sentence(full)
     cache.chmod(0o555)
-    read_only = attempt(copy, mirror, home, bound_by_permissions(line))
+    read_only = try_in(copy, bound_by_permissions(line))
     cache.chmod(0o755)
     assert "Permission denied" in one_sentence(read_only)
-    command(copy, mirror, home, "dvc repro --single-item vectorize@multi_hot")
-    command(copy, mirror, home, "python -m commands.verify")
-    assert outcome(copy) == outcome(repository)
+    dvc("repro --single-item vectorize@multi_hot")
+    call("commands.verify")
+    assert results(copy) == results(repository)
 
 
-def test_a_folder_without_write_access_is_one_sentence(copy: Path, mirror: Path, home: Path):
+def test_a_folder_without_write_access_is_one_sentence(copy: Path):
     folder, line = copy / "data/multi_hot", "python -m stages.vectorize multi_hot"
     folder.chmod(0o555)
-    failed = attempt(copy, mirror, home, bound_by_permissions(line))
+    failed = try_in(copy, bound_by_permissions(line))
     folder.chmod(0o755)
     sentence = one_sentence(failed)
     assert "Permission denied: " in sentence
@@ -272,23 +266,19 @@ def test_a_folder_without_write_access_is_one_sentence(copy: Path, mirror: Path,
 # --- DVC ------------------------------------------------------------------------------------------
 
 
-def test_two_runs_at_once_spoil_nothing(copy: Path, repository: Path, mirror: Path, home: Path):
+def test_two_runs_at_once_spoil_nothing(copy: Path, repository: Path):
     forget(copy, "vectorize@multi_hot")
-    with running(copy, mirror, home, "vectorize@multi_hot") as (first, _):
-        second = attempt(copy, mirror, home, "dvc repro --single-item vectorize@multi_hot")
+    with running(copy, "vectorize@multi_hot") as (first, _):
+        second = try_in(copy, "dvc repro --single-item vectorize@multi_hot")
         output, _ = first.communicate(timeout=PATIENCE)
     assert first.returncode == 0, output
     assert second.returncode == 0 or "blocked by" in second.stderr or "lock" in second.stderr
-    assert stages_run(command(copy, mirror, home, "dvc repro")) == []
-    assert outcome(copy) == outcome(repository)
+    assert results(copy) == results(repository)
 
 
 @pytest.mark.faults
-def test_a_queue_that_was_killed_goes_on(copy: Path, mirror: Path, home: Path):
+def test_a_queue_that_was_killed_goes_on(copy: Path, dvc: Dvc):
     """As by a power cut: the worker, the experiment and its stage at once, while one trains."""
-
-    def dvc(line: str, *more: str) -> str:
-        return command(copy, mirror, home, f"dvc {line}", *more)
 
     def start() -> None:
         """Once the last worker has ended: one about to end starts nothing more, but DVC counts it.
@@ -297,8 +287,7 @@ def test_a_queue_that_was_killed_goes_on(copy: Path, mirror: Path, home: Path):
         """
         wait_for(lambda: not inside(copy))
         line, quiet = ["dvc", "queue", "start"], subprocess.DEVNULL
-        env = os.environ | environment(mirror, home)
-        subprocess.run(line, cwd=copy, env=env, stdout=quiet, stderr=quiet, check=True)
+        subprocess.run(line, stdout=quiet, stderr=quiet, check=True)
 
     def status() -> dict[str, str]:
         rows = (line.split() for line in dvc("queue status").splitlines()[1:] if ":" in line)
@@ -332,21 +321,18 @@ def test_a_queue_that_was_killed_goes_on(copy: Path, mirror: Path, home: Path):
 
 
 def inside(folder: Path) -> list[psutil.Process]:
-    """The processes at work there; a process that ends meanwhile is none."""
+    """The other processes at work there; a process that ends meanwhile is none."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if Path(process.cwd()).is_relative_to(folder):
+            if process.pid != os.getpid() and Path(process.cwd()).is_relative_to(folder):
                 found.append(process)
     return found
 
 
-def test_an_array_damaged_between_stages_is_regenerated(
-    copy: Path, repository: Path, mirror: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_array_damaged_between_stages_is_regenerated(copy: Path, repository: Path, dvc: Dvc):
     np.save(copy / "data/multi_hot/training_values.npy", np.zeros(3, np.uint8))
-    monkeypatch.chdir(copy)
     sentence = refusal("stages.train", "single")
     assert "the training arrays are damaged; run `dvc repro` to regenerate it" in sentence
-    command(copy, mirror, home, "dvc repro")
-    assert outcome(copy) == outcome(repository)
+    dvc("repro")
+    assert results(copy) == results(repository)

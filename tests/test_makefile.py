@@ -78,7 +78,6 @@ def test_after_a_run_it_says_what_is_there_and_what_comes_next(
         assert first.endswith("Pictures: plots/figures/. Next:")
         return [line.split("  #")[0].strip() for line in others if line]
 
-    monkeypatch.chdir(copy)
     metrics = json.loads(METRICS.read_text())
     accuracies = [metrics[variant]["validation_accuracy"] for variant in ("single", "candidate")]
     usual = steps()

@@ -10,57 +10,64 @@ from tests.conftest import (
     PROJECT,
     Dvc,
     Experiment,
-    attempt,
-    command,
-    commit,
+    call,
+    commit_in,
     edit_params,
     results,
+    run_in,
     stages_run,
+    try_in,
 )
 from workflow.base.files import METRICS, SCORES
 
+LOCK = Path("dvc.lock")
+
 
 def test_two_branches_that_each_changed_the_candidate(
-    experiment: Experiment, tmp_path: Path, mirror: Path, home: Path
+    experiment: Experiment,
+    repository: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ):
+    """One has the candidate of the experiment, two that of the repository: both have been run."""
     copy = Path(shutil.copytree(experiment.folder, tmp_path / "a copy"))
-    here = (copy, mirror, home)
-    command(*here, "git switch --quiet --create one")
-    commit(*here)
-    command(*here, "git switch --quiet --create two main")
+    monkeypatch.chdir(copy)
+    run_in(copy, "git switch --quiet --create tried")
+    commit_in(copy)
+    run_in(copy, "git switch --quiet --create base main")
     edit_params(copy, model__dropout=0.5)
-    command(*here, "dvc repro --quiet")
-    commit(*here)
-    made_by_two = results(copy)
-    command(*here, "git switch --quiet one")
-    command(*here, "dvc checkout --quiet")
+    for path in (LOCK, METRICS, SCORES):
+        path.write_text("of a third candidate")
+    commit_in(copy)
+    for branch, its_results in (("two", "main"), ("one", "tried")):
+        run_in(copy, f"git switch --quiet --create {branch} base")
+        run_in(copy, f"git checkout {its_results} -- .")
+        commit_in(copy)
 
-    merge = attempt(*here, "git merge two")
-    assert merge.returncode == 1
-    conflicts = command(*here, "git diff --name-only --diff-filter=U").split()
-    assert {"params.yaml", "dvc.lock", str(METRICS), str(SCORES)} <= {*conflicts}
-    for path in ("dvc.lock", str(METRICS), str(SCORES)):  # never two runs' lines in one file
-        assert command(*here, "git show", f"one:{path}") == (copy / path).read_text()
+    assert try_in(copy, "git merge two").returncode == 1
+    conflicts = run_in(copy, "git diff --name-only --diff-filter=U").split()
+    assert {"params.yaml", str(LOCK), str(METRICS), str(SCORES)} <= {*conflicts}
+    for path in (LOCK, METRICS, SCORES):  # never two runs' lines in one file
+        assert run_in(copy, "git show", f"one:{path}") == path.read_text()
 
     assert "<<<<<<<" in (copy / "params.yaml").read_text()
-    command(*here, "git checkout --quiet --theirs -- params.yaml")  # by hand, as ever
+    run_in(copy, "git checkout --quiet --theirs -- params.yaml")  # by hand, as ever
     page = (PROJECT / "docs/sharing.md").read_text("utf-8").split("## When two branches meet")[1]
     steps = re.sub("^ +", "", page.split("# 2. results")[1].split("\n\n")[0], flags=re.MULTILINE)
-    ran = command(*here, "sh -ec", f"#{steps}".replace("git commit", "git commit --no-edit"))
+    ran = run_in(copy, "sh -ec", f"#{steps}".replace("git commit", "git commit --no-edit"))
     assert not any(stage.startswith("train") for stage in stages_run(ran))
-    assert results(copy) == made_by_two
-    assert "No accuracy changed." in command(*here, "python -m commands.review two")
-    assert "model.dropout" in command(*here, "python -m commands.review one~1")
-    assert command(*here, "git status --short") == ""
+    assert results(copy) == results(repository)
+    call("commands.review", "two")
+    assert "No accuracy changed." in capsys.readouterr().out
+    call("commands.review", "one~1")
+    assert "model.dropout" in capsys.readouterr().out
 
 
 @pytest.mark.faults
-def test_a_lock_of_another_machine_trains_again_and_no_lock_does_not(copy: Path, dvc: Dvc):
-    """It names models that this cache does not have; the run cache knows what made those here."""
+def test_a_lock_of_another_machine_trains_again(copy: Path, dvc: Dvc):
+    """It names models that this cache does not have."""
     lock = copy / "dvc.lock"
     model = re.findall(r"path: models/candidate\n +hash: md5\n +md5: (\w+)", lock.read_text())[0]
-    elsewhere = lock.read_text().replace(model, "0" * len(model))
-    lock.unlink()
-    assert not {stage for stage in stages_run(dvc("repro")) if "train" in stage}
-    lock.write_text(elsewhere)
+    lock.write_text(lock.read_text().replace(model, "0" * len(model)))
     assert stages_run(dvc("repro --single-item train@candidate")) == ["train@candidate"]

@@ -1,9 +1,6 @@
 """What DVC must do with the pipeline: real commands in a temporary repository, a tiny corpus."""
 
 import json
-import os
-import signal
-import subprocess
 from pathlib import Path
 
 import keras
@@ -11,14 +8,18 @@ import numpy as np
 
 from tests.conftest import (
     PER_VARIANT,
+    STAGES,
     Dvc,
     Experiment,
-    attempt,
-    command,
     edit_params,
-    environment,
+    run_in,
     stages_run,
+    try_in,
 )
+
+
+def test_a_full_run_has_every_stage(dvc: Dvc):
+    assert stages_run(dvc("repro --force --dry")) == sorted(STAGES)
 
 
 def test_results_are_what_is_documented(repository: Path):
@@ -41,26 +42,18 @@ def test_results_are_what_is_documented(repository: Path):
         assert files == [name + suffix for name in expected.split()]
 
 
-def test_an_experiment_with_the_candidate_trains_it_alone(
-    experiment: Experiment, mirror: Path, home: Path
-):
+def test_an_experiment_with_the_candidate_trains_it_alone(experiment: Experiment):
     alone = [f"{stage}@candidate" for stage in PER_VARIANT]
     assert stages_run(experiment.output) == sorted([*alone, "compare", "plot"])
-
-    def dvc(line: str) -> str:
-        return command(experiment.folder, mirror, home, f"dvc {line}")
-
-    diff = json.loads(dvc("metrics diff --json"))["metrics/metrics.json"]
-    assert {name.split(".")[0] for name in diff} == {"candidate"}
-    assert all(len(line) <= 100 for line in dvc("metrics diff").splitlines())
-    assert "model.dropout" in dvc("params diff")
-    assert "plots/history/candidate.csv" in dvc("plots diff --json")
+    _, *rows = run_in(experiment.folder, "dvc metrics diff").splitlines()
+    assert {row.split()[1].split(".")[0] for row in rows} == {"candidate"}
+    assert all(len(row) <= 100 for row in rows)
 
 
-def test_a_wrong_value_stops_before_any_training(copy: Path, mirror: Path, home: Path, dvc: Dvc):
+def test_a_wrong_value_stops_before_any_training(copy: Path, dvc: Dvc):
     """The first stage that runs refuses it, though it is the last that would read it."""
     wrong = "dvc exp run -S model.dropout=1.5 -S data.validation=0.5"
-    result = attempt(copy, mirror, home, wrong)
+    result = try_in(copy, wrong)
     message = "error: params.yaml: model.dropout: 1.5 is not allowed: input should be less than 1"
     assert result.returncode != 0
     assert message.casefold() in result.stderr.casefold()
@@ -69,7 +62,7 @@ def test_a_wrong_value_stops_before_any_training(copy: Path, mirror: Path, home:
     assert stage.startswith("vectorize@")
     # The models are still there; what the stage was to make is in the cache.
     assert (copy / "models/candidate/seed-1.keras").exists()
-    command(copy, mirror, home, "git checkout --quiet params.yaml dvc.lock")
+    run_in(copy, "git checkout --quiet params.yaml dvc.lock")
     assert stages_run(dvc("repro")) == []
 
 
@@ -79,42 +72,16 @@ def test_a_new_variant_is_trained_alone(copy: Path, dvc: Dvc):
     assert set(json.loads(dvc("status --json"))) == alone | {"compare", "plot"}
 
 
-def test_a_lock_that_is_not_current_is_noticed_without_data(
-    copy: Path, mirror: Path, home: Path, tmp_path: Path, dvc: Dvc
-):
+def test_a_lock_that_is_not_current_is_noticed_without_data(copy: Path, tmp_path: Path, dvc: Dvc):
     """Somebody retrains the candidate but commits without evaluating it."""
     edit_params(copy, model__units=3)
     history = copy / "plots/history/candidate.csv"
     history.write_text(history.read_text().replace("0.", "0.1"))
     dvc("commit --force train@candidate")
     clone = tmp_path / "clone"
-    command(tmp_path, mirror, home, "git clone --quiet", str(copy), str(clone))
-    assert stages_run(command(clone, mirror, home, "dvc repro --allow-missing --dry")) == []
+    run_in(tmp_path, "git clone --quiet", str(copy), str(clone))
     for name in ("params.yaml", "dvc.lock", "plots/history/candidate.csv"):
         (clone / name).write_bytes((copy / name).read_bytes())
-    dry = attempt(clone, mirror, home, "dvc repro --allow-missing --dry")
+    dry = try_in(clone, "dvc repro --allow-missing --dry")
     assert "evaluate@candidate" in dry.stdout + dry.stderr
     assert "train@candidate" not in dry.stderr
-
-
-def test_an_interrupted_training_is_no_result(copy: Path, mirror: Path, home: Path, dvc: Dvc):
-    edit_params(copy, train__seeds=2, model__epochs=10_000, model__patience=None)
-    with subprocess.Popen(
-        # A shell makes its background jobs ignore Ctrl-C, and all that they start.
-        ["env", "--default-signal=INT", "dvc", "repro", "train@candidate"],
-        cwd=copy,
-        env=os.environ | environment(mirror, home),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        assert process.stdout is not None
-        assert any("at most 10000 epochs" in line for line in process.stdout)  # it trains by then
-        os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does
-        output = process.stdout.read()
-    assert process.returncode != 0
-    assert "Traceback" not in output
-    assert not list(copy.glob("models/candidate/*.keras"))
-    command(copy, mirror, home, "git checkout --quiet params.yaml dvc.lock")
-    assert stages_run(dvc("repro")) == []

@@ -4,7 +4,6 @@ import errno
 import mmap
 import re
 import shutil
-import subprocess
 import zipfile
 from pathlib import Path
 
@@ -12,13 +11,14 @@ import pytest
 
 from tests.conftest import (
     PROJECT,
+    Dvc,
     Experiment,
-    attempt,
     call,
-    command,
     refusal,
     results,
+    run_in,
     stages_run,
+    try_in,
 )
 from workflow.base.files import atomic_folder
 from workflow.base.reviews import load_reviews
@@ -55,7 +55,7 @@ def test_what_cannot_take_its_place_leaves_what_was_there(
 
 
 def test_results_on_another_disk_stay_there_and_are_the_same(
-    copy: Path, repository: Path, tmp_path: Path, mirror: Path, home: Path
+    copy: Path, repository: Path, tmp_path: Path, dvc: Dvc
 ):
     for place in ("data/reviews", "data/ngrams"):
         disk = tmp_path / "a disk" / place
@@ -63,34 +63,31 @@ def test_results_on_another_disk_stay_there_and_are_the_same(
         shutil.move(copy / place, disk)
         (copy / place).symlink_to(disk)
     stages = ("download", "vectorize@ngrams")
-    ran = command(copy, mirror, home, "dvc repro --force --single-item", *stages)
-    assert stages_run(ran) == sorted(stages)
+    assert stages_run(dvc("repro --force --single-item", *stages)) == sorted(stages)
     assert (copy / "data/ngrams").is_symlink()
     assert (tmp_path / "a disk/data/ngrams/facts.json").exists()
     shutil.copytree(copy, tmp_path / "a copy without links", symlinks=False)
     assert results(tmp_path / "a copy without links") == results(repository)
 
 
-def test_git_ignores_a_link_in_the_place_of_an_ignored_folder(
-    copy: Path, tmp_path: Path, mirror: Path, home: Path
-):
+def test_git_ignores_a_link_in_the_place_of_an_ignored_folder(copy: Path, tmp_path: Path):
     for place in ("data", "models", "errors", "exports", "review"):
         shutil.rmtree(copy / place, ignore_errors=True)
         (copy / place).symlink_to(tmp_path)
-    assert command(copy, mirror, home, "git status --short") == ""
+    assert run_in(copy, "git status --short") == ""
 
 
 def test_a_stage_runs_as_a_file_and_without_the_current_folder_on_pythons_path(
-    copy: Path, repository: Path, mirror: Path, home: Path
+    copy: Path, repository: Path
 ):
     """`make setup` installs the project in editable form."""
-    where = attempt(copy, mirror, home, "python -P -c", "import workflow; print(workflow.__file__)")
-    if where.stdout.strip() != str(PROJECT / "workflow/__init__.py"):
+    where = run_in(copy, "python -P -c", "import workflow; print(workflow.__file__)")
+    if where.strip() != str(PROJECT / "workflow/__init__.py"):
         pytest.skip("this checkout is not installed")
     table = copy / "metrics/scores.csv"
     for line, safe in (("stages/compare.py", ""), ("-m stages.compare", "1")):
         table.unlink()
-        command(copy, mirror, home, "env", f"PYTHONSAFEPATH={safe}", "python", *line.split())
+        run_in(copy, "env", f"PYTHONSAFEPATH={safe}", "python", *line.split())
         assert table.read_bytes() == (repository / "metrics/scores.csv").read_bytes()
 
 
@@ -104,16 +101,14 @@ def test_outside_the_project_a_stage_says_where_it_is_started(
 
 
 def test_the_project_below_the_root_of_a_repository(
-    repository: Path, tmp_path: Path, mirror: Path, home: Path, monkeypatch, capsys
+    repository: Path, tmp_path: Path, monkeypatch, capsys
 ):
     """Every command that asks Git or DVC; the review has more of it in test_review.py."""
     folder = Path(shutil.copytree(repository, tmp_path / "larger/a folder/imdb"))
     shutil.rmtree(folder / ".git")
-    (folder / ".dvc/config").write_text("")
     user = "-c user.name=a -c user.email=a@b"
     for line in ("init --quiet", "add --all", f"{user} commit --quiet -m x"):
-        command(tmp_path / "larger", mirror, home, f"git {line}")
-    command(folder, mirror, home, "dvc init --subdir --force --quiet")
+        run_in(tmp_path / "larger", f"git {line}")
     monkeypatch.chdir(folder)
     for module, arguments, printed in (
         ("verify", [], "19 outputs are what dvc.lock says\n"),
@@ -122,36 +117,32 @@ def test_the_project_below_the_root_of_a_repository(
     ):
         call(f"commands.{module}", *arguments)
         assert printed in capsys.readouterr().out
-    dry = command(folder, mirror, home, "dvc repro --allow-missing --dry")
-    assert "Running stage" not in dry
+    assert stages_run(run_in(folder, "dvc repro --allow-missing --dry")) == []
 
 
-def test_the_remedy_for_a_path_that_dvc_cannot_write(
-    repository: Path, tmp_path: Path, mirror: Path, home: Path
-):
+def test_the_remedy_for_a_path_that_dvc_cannot_write(repository: Path, tmp_path: Path):
     """As the list of troubles says."""
     copy = shutil.copytree(repository, tmp_path / "Ördner")
     try_one = "dvc exp run --temp -S compare.min_effect=0.02"
-    assert "'ascii' codec can't encode" in attempt(copy, mirror, home, try_one).stderr
+    assert "'ascii' codec can't encode" in try_in(copy, try_one).stderr
     page = (PROJECT / "docs/reliability.md").read_text("utf-8")
     (remedy,) = re.findall("`(mv .dvc/cache .*?)`", page)
-    command(copy, mirror, home, "sh -ec", remedy.replace("/plain/path", str(tmp_path / "cache")))
-    assert "Ran experiment" in command(copy, mirror, home, try_one)
+    run_in(copy, "sh -ec", remedy.replace("/plain/path", str(tmp_path / "cache")))
+    assert "Ran experiment" in run_in(copy, try_one)
 
 
 def test_a_change_that_was_tried_is_undone(
-    experiment: Experiment, repository: Path, tmp_path: Path, mirror: Path, home: Path
+    experiment: Experiment, repository: Path, tmp_path: Path
 ):
     copy = shutil.copytree(experiment.folder, tmp_path / "a copy")
     readme = (PROJECT / "README.md").read_text("utf-8")
     (undo,) = re.findall(r"`(git checkout \. && [\w\s]+)`", readme)
-    command(copy, mirror, home, "sh -ec", undo.replace("\n", " "))
+    run_in(copy, "sh -ec", undo.replace("\n", " "))
     assert results(copy) == results(repository)
 
 
 def test_a_checkout_of_another_user_gets_gits_reason_and_remedy(copy: Path, monkeypatch):
     """As in a container; Git's own tests tell it so by this variable."""
-    monkeypatch.chdir(copy)
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     monkeypatch.setenv("LANGUAGE", "de")
     assert refusal("commands.review", "HEAD") == (
@@ -160,8 +151,8 @@ def test_a_checkout_of_another_user_gets_gits_reason_and_remedy(copy: Path, monk
     )
 
 
-def test_without_git_the_sentence_says_so(copy: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(copy)
+@pytest.mark.usefixtures("copy")
+def test_without_git_the_sentence_says_so(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "")
     assert refusal("commands.review", "HEAD") == "error: git is not on PATH: install Git"
 
@@ -185,12 +176,12 @@ def test_a_disk_without_shared_memory_maps_can_be_read(
 def test_results_are_committed_whatever_a_user_lets_git_ignore(copy: Path, tmp_path: Path):
     ignore = tmp_path / "ignore"
     ignore.write_text("*.csv\n*.png\n*.npz\nplots\nmetrics\n")
-    git = ["git", "-c", f"core.excludesFile={ignore}"]
+    git = ("git -c", f"core.excludesFile={ignore}")
     for path in ("metrics/correct/mine.npz", "plots/history/mine.csv", "plots/figures/mine.png"):
         (copy / path).write_text("")
-        subprocess.run([*git, "add", path], cwd=copy, check=True)
+        run_in(copy, *git, "add", path)
     (copy / "data/mine.csv").write_text("")
-    subprocess.run([*git, "check-ignore", "-q", "data/mine.csv"], cwd=copy, check=True)
+    run_in(copy, *git, "check-ignore", "data/mine.csv")
 
 
 def test_a_saved_network_names_no_setting_that_older_versions_of_keras_refuse(repository: Path):
