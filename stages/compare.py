@@ -63,11 +63,9 @@ def summarize(
 def describe_held_out(validation_reviews: int) -> dict[str, pd.DataFrame]:
     """`describe` of the validation and test reviews; known is a word that a train review has."""
     validation, train = split_validation(load_reviews("training"), validation_reviews)
-    known, test = np.unique(train.values), load_reviews("test")
-    return {
-        split: results.describe(reviews, known)
-        for split, reviews in (("validation", validation), ("test", test))
-    }
+    held_out = {"validation": validation, "test": load_reviews("test")}
+    known = np.unique(train.values)
+    return {split: results.describe(reviews, known) for split, reviews in held_out.items()}
 
 
 def compare_all(correct: dict[str, results.Correct], compare: CompareParams) -> pd.DataFrame:

@@ -11,24 +11,13 @@ writes  data/predictions/VARIANT/{validation,test}.npy
                                              of the seeds' average
 """
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from workflow.base import files
 from workflow.base.errors import reading, run
-from workflow.base.files import (
-    HELD_OUT,
-    MODELS,
-    PREDICTIONS,
-    RERUN_HINT,
-    FeatureFacts,
-    empty_folder,
-    features_folder,
-    read_json,
-    write_json,
-)
+from workflow.base.files import MODELS, FeatureFacts
 from workflow.base.labels import is_positive
 from workflow.base.reviews import Reviews, load_vectors, split_validation
 from workflow.evaluation.results import Correct, read_history
@@ -58,15 +47,11 @@ def history_scores(history: pd.DataFrame) -> dict[str, float]:
 def read_first_fits(variant: str, shape: tuple[int, int]) -> Probabilities:
     """(seeds, reviews): the validation probabilities of the networks before the refit."""
     path = MODELS / variant / "validation.npy"
-    with reading(path, RERUN_HINT):
+    with reading(path, files.RERUN_HINT):
         probabilities: Probabilities = np.load(path, allow_pickle=False)
         if probabilities.shape != shape or probabilities.dtype != np.float32:
             raise ValueError(f"{probabilities.dtype} {probabilities.shape}, not float32 {shape}")
         return probabilities
-
-
-def files_in(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def predict_all(
@@ -89,8 +74,8 @@ def main() -> None:
     params = load_params()
     variant = item_from_argv()
     recipe, seeds = params.recipe(variant), params.train.all_seeds
-    features = features_folder(params.features_of(variant))
-    facts: FeatureFacts = read_json(features / "facts.json", FeatureFacts)
+    features = files.features_folder(params.features_of(variant))
+    facts: FeatureFacts = files.read_json(features / "facts.json", FeatureFacts)
     histories = read_history(variant, seeds)
     training, test = load_vectors(features, "training"), load_vectors(features, "test")
     validation, _ = split_validation(training, facts.validation_reviews)
@@ -108,24 +93,25 @@ def main() -> None:
         rows.append({"variant": variant, "seed": seed} | of_history | of_test)
     scores = pd.DataFrame(rows).round(6)
 
-    folder = empty_folder(PREDICTIONS / variant)
-    probabilities = dict(zip(HELD_OUT, (on_validation, on_test), strict=True))
-    labels = dict(zip(HELD_OUT, (validation.labels, test.labels), strict=True))
-    for split in HELD_OUT:
-        np.save(folder / f"{split}.npy", probabilities[split])
-    correct = {split: is_positive(probabilities[split]) == labels[split] for split in HELD_OUT}
+    folder = files.empty_folder(files.PREDICTIONS / variant)
+    by_split = {}
+    held_out = {"validation": (on_validation, validation), "test": (on_test, test)}
+    for split, (probabilities, reviews) in held_out.items():
+        np.save(folder / f"{split}.npy", probabilities)
+        by_split[split] = is_positive(probabilities) == reviews.labels
     average = on_test.mean(axis=0)
     right = is_positive(average) == test.labels
-    bits = Correct(facts.sha256, np.array(seeds, np.int64), correct, right)
-    (folder / "correct.npz").write_bytes(bits.to_bytes())
+    correct = Correct(facts.sha256, np.array(seeds, np.int64), by_split, right)
+    (folder / "correct.npz").write_bytes(correct.to_bytes())
     positive = float(validation.labels.mean())
-    write_json(
+    models = (MODELS / variant).rglob("*")
+    files.write_json(
         folder / "facts.json",
         facts.model_dump(exclude_none=True)
         | {
             "average": average_scores(test.labels, average),
             "weights": network.build(recipe, facts.columns, 0, plain=True).count_params(),
-            "bytes": sum(path.stat().st_size for path in files_in(MODELS / variant)),
+            "bytes": sum(path.stat().st_size for path in models if path.is_file()),
             "larger_class": max(positive, 1 - positive),
         },
     )

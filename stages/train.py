@@ -17,15 +17,9 @@ import shutil
 import numpy as np
 import pandas as pd
 
+from workflow.base import files
 from workflow.base.errors import InputError, run, warn
-from workflow.base.files import (
-    HISTORY,
-    MODELS,
-    FeatureFacts,
-    empty_folder,
-    features_folder,
-    read_json,
-)
+from workflow.base.files import HISTORY, FeatureFacts
 from workflow.base.reviews import load_vectors
 from workflow.params import item_from_argv, load_params
 
@@ -38,8 +32,8 @@ def main() -> None:
 
     recipe, seeds = params.recipe(name), params.train.all_seeds
     features = params.features_of(name)
-    folder = features_folder(features)
-    facts: FeatureFacts = read_json(folder / "facts.json", FeatureFacts)
+    folder = files.features_folder(features)
+    facts: FeatureFacts = files.read_json(folder / "facts.json", FeatureFacts)
     data = TrainingData(load_vectors(folder, "training"), facts.validation_reviews, facts.columns)
     try:
         recipe.check_size(name, data.columns)
@@ -53,7 +47,7 @@ def main() -> None:
     )
     results = train_all(recipe, data, seeds)
 
-    models = empty_folder(MODELS / name)
+    models = files.empty_folder(files.MODELS / name)
     for seed, trained in zip(seeds, results, strict=True):
         (models / f"seed-{seed}.keras").write_bytes(trained.archive)
     if first_fits := [t.validation for t in results if t.validation is not None]:

@@ -1,6 +1,5 @@
 """The networks: the same as Keras's dense ones, trained reproducibly, saved reproducibly."""
 
-import dataclasses
 import io
 import itertools
 import json
@@ -10,19 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.conftest import PROJECT
 from workflow.base.errors import InputError
-from workflow.base.reviews import Reviews
+from workflow.base.reviews import Reviews, split_validation
 from workflow.model import network, reproducible, seeds, sparse, training
 from workflow.model.params import Layer, Recipe
 from workflow.model.training import TrainingData
-from workflow.params import load_params
 
 NUM_WORDS = 40
 
@@ -40,9 +38,9 @@ def make_recipe(**changes: Any) -> Recipe:
     return Recipe(**block | changes)
 
 
-def make_reviews(n: int = 50, seed: int = 0) -> Reviews:
+def make_reviews(n: int = 50) -> Reviews:
     """Reviews whose label can be read off the words 0 to 19 against 20 to 39."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     labels = random.integers(0, 2, n).astype(np.uint8)
     rows = [
         np.unique(random.integers(0, 20, 6) + np.where(random.random(6) < 0.3, 1 - y, y) * 20)
@@ -60,19 +58,13 @@ def dense(reviews: Reviews) -> Any:
 
 
 def make_data(n: int = 50) -> TrainingData:
-    """`make_reviews(n)` to train on, after 30 others that validate."""
-    validation, training = make_reviews(30, seed=1), make_reviews(n)
-    offsets = np.concatenate([validation.offsets, training.offsets[1:] + validation.offsets[-1]])
-    values, labels = (
-        np.concatenate([getattr(side, name) for side in (validation, training)])
-        for name in ("values", "labels")
-    )
-    return TrainingData(Reviews(values, offsets, labels), 30, NUM_WORDS)
+    """`n` reviews to train on, after 30 that validate."""
+    return TrainingData(make_reviews(30 + n), 30, NUM_WORDS)
 
 
-def fit(recipe: Recipe, seed: int = 1) -> Any:
-    """The archive and the history."""
-    return training.train(recipe, make_data(), seed)[:2]
+def fit(recipe: Recipe) -> Any:
+    """The archive and the history of seed 1."""
+    return training.train(recipe, make_data(), 1)[:2]
 
 
 @pytest.fixture
@@ -90,7 +82,7 @@ def test_batches_are_the_multi_hot_or_weighted_matrix(*, weighted: bool):
     expected = dense(reviews)
     if weighted:
         weights = np.arange(1, len(reviews.values) + 1, dtype=np.float32)
-        reviews = dataclasses.replace(reviews, weights=weights)
+        reviews = replace(reviews, weights=weights)
         expected[expected == 1] = weights  # a row's columns are in ascending order
     batches = [(tf.sparse.to_dense(x), y) for x, y in network.batches(reviews, NUM_WORDS, 16)]
     assert [len(x) for x, _ in batches] == [16, 16, 16, 2]
@@ -155,7 +147,8 @@ def test_every_hidden_layer_is_penalized_and_without_any_the_output(layers: list
     """As Keras has it: of the kernel, and of the outputs of a review, averaged over the batch."""
     penalties = {"kernel_l1": 0.1, "kernel_l2": 0.2, "activity_l1": 0.3, "activity_l2": 0.4}
     model = network.build(make_recipe(**penalties, layers=layers), NUM_WORDS, seed=1)
-    outputs, expected = tf.constant(dense(make_reviews())), 0.0
+    ((batch, _),) = network.batches(make_reviews(), NUM_WORDS, 50)
+    outputs, expected = batch, 0.0
     for number, layer in enumerate(model.layers):
         outputs = layer(outputs)
         if number < max(len(layers), 1):
@@ -163,7 +156,7 @@ def test_every_hidden_layer_is_penalized_and_without_any_the_output(layers: list
             kernel = layer.kernel.numpy()
             expected += l1 * abs(kernel).sum() + 0.2 * (kernel**2).sum()
             expected += (0.3 * abs(outputs.numpy()) + 0.4 * outputs.numpy() ** 2).sum() / 50
-    model(dense(make_reviews()))
+    model(batch)
     assert float(sum(model.losses)) == pytest.approx(expected, rel=1e-5)
 
 
@@ -265,20 +258,13 @@ def test_the_scale_is_the_naive_bayes_log_count_ratio():
     np.testing.assert_allclose(network.log_count_ratios(reviews, 4), expected, rtol=1e-6)
 
 
-def opposed() -> TrainingData:
-    """The words speak for the other label in the reviews that validate."""
-    data = make_data()
-    labels = data.training.labels.copy()
-    labels[: data.validation_reviews] ^= 1
-    return data._replace(training=replace(data.training, labels=labels))
-
-
 def test_a_fit_scales_by_the_reviews_that_it_is_trained_on():
     """It has the losses of a training on scaled values. A refit has the validation reviews too."""
     data = make_data()
+    _, train_reviews = split_validation(data.training, 30)
     scaled = make_recipe(layers=[], naive_bayes_scaling=True, refit=True)
     history = training.train(scaled, data, 1).history
-    for fit_, reviews in (("first", make_reviews(50)), ("refit", data.training)):
+    for fit_, reviews in (("first", train_reviews), ("refit", data.training)):
         scale = network.log_count_ratios(reviews, NUM_WORDS)
         values = replace(reviews, weights=scale[reviews.values])
         _, expected = training.fit(make_recipe(layers=[]), NUM_WORDS, 1, 2, values, None)
@@ -287,19 +273,23 @@ def test_a_fit_scales_by_the_reviews_that_it_is_trained_on():
 
 
 def test_a_refit_starts_again_on_all_reviews_for_as_many_epochs_as_were_best(load):
-    """One is best here: the more is learned, the worse is the validation loss."""
-    data = opposed()
+    """One is best here: the reviews that validate have the other label."""
+    data = make_data()
+    data.training.labels[:30] ^= 1
+    validation, train_reviews = split_validation(data.training, 30)
     recipe = make_recipe(epochs=9, learning_rate=0.05, patience=2, refit=True)
     trained = training.train(recipe, data, 1)
     epochs = trained.history.groupby(["fit", "split"])["epoch"].max().to_dict()
     assert epochs == {("first", "train"): 3, ("first", "validation"): 3, ("refit", "train"): 1}
     on_all, _ = training.fit(recipe, NUM_WORDS, 1, 1, data.training, None)
-    inputs = dense(data.training.between(0, 30))
-    np.testing.assert_array_equal(load(trained.archive)(inputs), on_all(inputs))
+    both = load(trained.archive).get_weights(), on_all.get_weights()
+    for saved, expected in zip(*both, strict=True):
+        np.testing.assert_array_equal(saved, expected)
     # What the validation reviews say is of the network that has not seen them.
-    on_train, _ = training.fit(recipe, NUM_WORDS, 1, 1, make_reviews(50), None)
+    on_train, _ = training.fit(recipe, NUM_WORDS, 1, 1, train_reviews, None)
+    ((batch, _),) = network.batches(validation, NUM_WORDS, 30)
     assert trained.validation is not None
-    np.testing.assert_allclose(trained.validation, on_train(inputs)[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(trained.validation, on_train(batch)[:, 0], rtol=1e-5)
     assert int(on_train.optimizer.iterations) == 4  # batches of 16, 16, 16 and 2 reviews
 
 
@@ -320,40 +310,17 @@ def test_each_seed_starts_and_drops_differently():
     assert len(dropout_seeds) == 2
 
 
-def kernel_penalty(model: keras.Sequential) -> Any:
-    return model.get_layer("hidden_1").kernel_regularizer.get_config()
-
-
-@pytest.mark.parametrize(
-    ("change", "where", "value"),
-    [
-        ({"dropout": 0.5}, lambda model: model.get_layer("dropout_1").rate, 0.5),
-        ({"units": 64}, lambda model: model.get_layer("hidden_1").units, 64),
-        ({"activation": "relu"}, lambda m: m.get_layer("hidden_1").activation.__name__, "relu"),
-        ({"kernel_l1": 0.5}, kernel_penalty, {"l1": 0.5, "l2": 0.0}),
-        ({"kernel_l2": 0.5}, kernel_penalty, {"l1": 0.0, "l2": 0.5}),
-        ({"optimizer": "SGD"}, lambda model: type(model.optimizer).__name__, "SGD"),
-        ({"learning_rate": 0.25}, lambda model: float(model.optimizer.learning_rate), 0.25),
-        ({"loss": "mse"}, lambda model: model.loss, "mse"),
-        ({"loss": "bce"}, lambda model: model.loss, reproducible.binary_crossentropy),
-    ],
-    ids=lambda value: type(value).__name__ if callable(value) else str(value),
-)
-def test_a_parameter_of_the_candidate_takes_effect(change: Any, where: Any, value: Any):
-    candidate = load_params(PROJECT / "params.yaml").model
-    block = candidate.model_dump() | {"layers": candidate.layers} | change
-    scale = np.ones(NUM_WORDS, np.float32) if candidate.naive_bayes_scaling else None
-    assert where(network.build(Recipe(**block), NUM_WORDS, seed=1, scale=scale)) == value
-
-
-def test_training_learns_and_writes_its_history():
-    _, history = fit(make_recipe(epochs=30, learning_rate=0.05))
-    assert list(history.columns) == ["seed", "fit", "epoch", "split", "loss", "accuracy", "kept"]
-    assert len(history) == 60
-    last = history[history["epoch"] == 30].set_index("split")
-    assert last.loc["train", "accuracy"] > 0.9
-    assert last["kept"].tolist() == [1, 1]
-    assert history["kept"].sum() == 2
+def test_each_parameter_takes_effect():
+    changes = {"dropout": 0.5, "units": 64, "activation": "relu", "loss": "mse"}
+    recipe = make_recipe(**changes, optimizer="SGD", learning_rate=0.25)
+    model = network.build(recipe, NUM_WORDS, seed=1)
+    hidden, dropout, _ = model.layers
+    assert (dropout.rate, hidden.units, hidden.activation.__name__) == (0.5, 64, "relu")
+    assert model.loss == "mse"
+    assert type(model.optimizer) is keras.optimizers.SGD
+    assert float(model.optimizer.learning_rate) == 0.25
+    log_loss = network.build(make_recipe(loss="bce"), NUM_WORDS, seed=1)
+    assert log_loss.loss is reproducible.binary_crossentropy
 
 
 def test_early_stopping_keeps_the_epoch_with_the_lowest_validation_loss(load):
@@ -363,7 +330,7 @@ def test_early_stopping_keeps_the_epoch_with_the_lowest_validation_loss(load):
     best = validation["loss"].idxmin()
     assert len(validation) == best + 3 < 200
     assert validation.loc[validation["kept"] == 1, "epoch"].tolist() == [best + 1]
-    held_out = make_reviews(30, seed=1)
+    held_out, _ = split_validation(make_data().training, 30)
     loss, accuracy = load(archive).evaluate(dense(held_out), held_out.labels, verbose=0)
     assert loss == pytest.approx(validation["loss"][best], rel=1e-5)
     assert accuracy == pytest.approx(validation["accuracy"][best])
@@ -400,10 +367,10 @@ def test_a_saved_model_is_plain_keras(load):
     archive, _ = fit(make_recipe(dropout=0.3))
     model = load(archive)
     assert (model.name, model.inputs[0].name) == ("network", "review")
-    assert [type(layer) for layer in model.layers] == [
-        keras.layers.Dense,
-        keras.layers.Dropout,
-        keras.layers.Dense,
+    assert [(type(layer), layer.name) for layer in model.layers] == [
+        (keras.layers.Dense, "hidden_1"),
+        (keras.layers.Dropout, "dropout_1"),
+        (keras.layers.Dense, "output"),
     ]
     (batch, _), *_ = network.batches(make_reviews(), NUM_WORDS, 50)
     np.testing.assert_allclose(model(batch), model(dense(make_reviews())), atol=1e-6)
@@ -418,16 +385,13 @@ def test_a_network_that_does_not_fit_into_memory_is_not_called_damaged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """NumPy refuses what Keras wants to read, as under `ulimit -v`."""
-    path = tmp_path / "seed-1.keras"
-    path.write_bytes(fit(make_recipe())[0])
-    model = network.build(make_recipe(), NUM_WORDS, 1)
-    plain = network.build(make_recipe(), NUM_WORDS, 1, plain=True)
-
-    def too_large(*_: object) -> None:
-        raise MemoryError("Unable to allocate 28.5 MiB for an array with data type f4")
-
-    monkeypatch.setattr(keras.layers.Dense, "load_own_variables", too_large)
-    with pytest.raises(MemoryError, match=r"^Unable to allocate 28\.5 MiB for .* data type f4$"):
+    path, recipe = tmp_path / "seed-1.keras", make_recipe()
+    path.write_bytes(fit(recipe)[0])
+    model, plain = (network.build(recipe, NUM_WORDS, 1, plain=p) for p in (False, True))
+    message = "Unable to allocate 28.5 MiB for an array with data type f4"
+    refuse = Mock(side_effect=MemoryError(message))
+    monkeypatch.setattr(keras.layers.Dense, "load_own_variables", refuse)
+    with pytest.raises(MemoryError, match=f"^{message}$"):
         network.load_weights(model, plain, path)
 
 
@@ -450,6 +414,7 @@ def test_a_training_that_is_not_wanted_any_more_ends_early():
         return False
 
     history = training.train(make_recipe(epochs=50), make_data(), 1, unwanted).history
+    assert list(history) == ["seed", "fit", "epoch", "split", "loss", "accuracy", "kept"]
     assert history["epoch"].max() == 1
     accuracy = history.loc[history["split"] == "validation", "accuracy"].item()
     assert notes == [f"validation accuracy {accuracy:.4f}"]

@@ -17,7 +17,6 @@ from workflow.base.reviews import Reviews
 
 # Of test reviews, in scores.csv.
 COUNTS = ("true_positives", "true_negatives", "false_positives", "false_negatives")
-DESCRIPTION = ("label", "words", "unknown")  # columns
 
 
 class Correct(NamedTuple):
@@ -54,15 +53,18 @@ class Correct(NamedTuple):
         """Read what `to_bytes` made; one of PARSE_ERRORS if it is damaged."""
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             seeds = arrays["seeds"]
-            if seeds.dtype != np.int64 or seeds.ndim != 1 or len(set(seeds.tolist())) != len(seeds):
+            if seeds.dtype != np.int64 or np.unique(seeds).shape != seeds.shape:
                 raise ValueError("the seeds are damaged")
-            by_split = {}
-            for split in HELD_OUT:
-                packed, reviews = arrays[split], int(arrays[f"{split}_reviews"])
-                if packed.dtype != np.uint8 or packed.shape != (-(-len(seeds) // 8), reviews):
-                    raise ValueError(f"the {split} bits are damaged")
-                by_split[split] = np.unpackbits(packed, axis=0, count=len(seeds)).astype(bool)
-            average = np.unpackbits(arrays["average"], count=reviews).astype(bool)
+
+            def bits(name: str, *shape: int) -> NDArray[np.bool_]:
+                packed, (length, *others) = arrays[name], shape
+                if packed.dtype != np.uint8 or packed.shape != (-(-length // 8), *others):
+                    raise ValueError(f"the {name} bits are damaged")
+                return np.unpackbits(packed, axis=0, count=length).astype(bool)
+
+            reviews = {split: int(arrays[f"{split}_reviews"]) for split in HELD_OUT}
+            by_split = {split: bits(split, len(seeds), n) for split, n in reviews.items()}
+            average = bits("average", reviews["test"])
             return cls(str(arrays["sha256"]), seeds, by_split, average)
 
 
@@ -115,9 +117,10 @@ def write_descriptions(
 
 def read_descriptions(path: Path = files.HELD_OUT_REVIEWS) -> dict[str, pd.DataFrame]:
     """What `write_descriptions` wrote; InputError if it is missing or damaged."""
+    columns = ("label", "words", "unknown")
     with reading(path, RERUN_HINT), np.load(path, allow_pickle=False) as arrays:
         return {
-            split: pd.DataFrame({name: arrays[f"{split}_{name}"] for name in DESCRIPTION})
+            split: pd.DataFrame({name: arrays[f"{split}_{name}"] for name in columns})
             for split in HELD_OUT
         }
 

@@ -216,7 +216,7 @@ def verdicts(
     words = {}
     for (key, d), p_differ, p_equal in zip(differences.items(), differ, equal, strict=True):
         if d.seeds < MIN_SEEDS:
-            words[key] = too_few(d.seeds)
+            words[key] = f"too few seeds ({d.seeds} of {MIN_SEEDS})"
         elif p_differ >= LEVEL:
             words[key] = "same" if p_equal < LEVEL else CANNOT_TELL
         elif abs(d.mean) < min_effect:
@@ -224,10 +224,6 @@ def verdicts(
         else:
             words[key] = "better" if d.mean > 0 else "worse"
     return words
-
-
-def too_few(seeds: int) -> str:
-    return f"too few seeds ({seeds} of {MIN_SEEDS})"
 
 
 def detectable(differences: Iterable[Difference], comparisons: int) -> float:

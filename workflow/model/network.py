@@ -22,7 +22,7 @@ from workflow.base.errors import reading
 from workflow.base.files import RERUN_HINT
 from workflow.base.reviews import Reviews
 from workflow.model.libraries import keras, tf
-from workflow.model.params import Layer, Recipe
+from workflow.model.params import Recipe
 from workflow.model.reproducible import ROWS, ReproducibleDense, binary_crossentropy
 from workflow.model.sparse import FastAdam, SparseDense
 
@@ -44,8 +44,6 @@ def build(
         scale: (columns,) factors of the input columns; None: no scaling.
         plain: use Keras's own classes alone, for comparison and for saving; without a scale.
     """
-    if plain and scale is not None:
-        raise ValueError("a plain network has no scale")
     seeds = map(int, np.random.SeedSequence(seed).generate_state(2 * len(recipe.layers) + 1))
     config: dict[str, Any] = {"name": "optimizer"}
     if recipe.learning_rate is not None:
@@ -58,35 +56,29 @@ def build(
         [keras.Input((columns,), sparse=True, name="review")], name="network"
     )
 
-    def add(layer: Layer, name: str) -> None:
-        first = not network.layers
+    layers = [*recipe.hidden_layers, recipe.output_layer]
+    for number, layer in enumerate(layers, 1):
         kernel_penalty = l1_l2(layer.kernel_l1, layer.kernel_l2)
-        if first and recipe.naive_bayes_scaling and scale is None:
+        if number == 1 and recipe.naive_bayes_scaling and scale is None:
             kernel_penalty = None  # the scale is folded into this kernel
         options: dict[str, Any] = {
-            "name": name,
+            "name": f"hidden_{number}" if number < len(layers) else "output",
             "activation": layer.activation,
             "kernel_initializer": keras.initializers.GlorotUniform(next(seeds)),
             "kernel_regularizer": kernel_penalty,
             "activity_regularizer": l1_l2(layer.activity_l1, layer.activity_l2),
         }
-        if not plain and not first and recipe.batch_size > ROWS:
-            size = recipe.batch_size
-            network.add(ReproducibleDense(layer.units, batch_size=size, **options))
-        elif plain or not first:
-            network.add(keras.layers.Dense(layer.units, **options))
-        else:
+        if number == 1 and not plain:
             # A penalty changes every row, and so does any other optimizer.
             by_rows = recipe.sparse_updates and fast and kernel_penalty is None
             network.add(SparseDense(layer.units, scale=scale, by_rows=by_rows, **options))
-
-    for number, layer in enumerate(recipe.hidden_layers, 1):
-        add(layer, f"hidden_{number}")
+        elif recipe.batch_size > ROWS and not plain:
+            network.add(ReproducibleDense(layer.units, batch_size=recipe.batch_size, **options))
+        else:
+            network.add(keras.layers.Dense(layer.units, **options))
         if layer.dropout:
-            network.add(
-                keras.layers.Dropout(layer.dropout, seed=next(seeds), name=f"dropout_{number}")
-            )
-    add(recipe.output_layer, "output")
+            name = f"dropout_{number}"
+            network.add(keras.layers.Dropout(layer.dropout, seed=next(seeds), name=name))
     is_log_loss = keras.losses.get(recipe.loss) is keras.losses.binary_crossentropy
     network.compile(
         optimizer=optimizer,
@@ -110,9 +102,12 @@ def start(
     # `fit` would do it too late for optimizers that start from the weights.
     network.optimizer.build(network.trainable_variables)
     if getattr(last, "recipe", None) == (recipe, columns):
-        for variable, value in zip(*map(all_variables, (last.network, network)), strict=True):
+        # The weights, and the state of dropout, metrics and the optimizer.
+        fresh = [*network.variables, *network.optimizer.variables]
+        reused = [*last.network.variables, *last.network.optimizer.variables]
+        for variable, value in zip(reused, fresh, strict=True):
             variable.assign(value)
-        del network, value
+        del network, fresh, value
         gc.collect()  # Keras's objects refer to themselves, and would stay for a while
     else:
         last.recipe, last.network, last.traced = (recipe, columns), network, {}
@@ -124,11 +119,6 @@ def start(
 
 
 last = threading.local()  # recipe and columns, network, and its traced epochs by their steps
-
-
-def all_variables(network: keras.Sequential) -> list[keras.Variable]:
-    """The weights, and the state of dropout, metrics and the optimizer."""
-    return [*network.variables, *network.optimizer.variables]
 
 
 def l1_l2(l1: float | None, l2: float | None) -> keras.Regularizer | None:

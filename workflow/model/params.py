@@ -101,9 +101,8 @@ class Recipe(Block):
     @property
     def hidden_layers(self) -> list[Layer]:
         """The layers with nothing left unset."""
-        own = [layer.model_dump(exclude_none=True) for layer in self.layers]
         shared = self.model_dump(include=set(Layer.model_fields))
-        return [Layer(**shared | layer) for layer in own]
+        return [Layer(**shared | layer.model_dump(exclude_none=True)) for layer in self.layers]
 
     @property
     def output_layer(self) -> Layer:

@@ -57,8 +57,6 @@ class SparseDense(keras.layers.Dense):  # type: ignore[misc]
             self.scale.assign(self.factors)
 
     def call(self, inputs: Any, training: Any = None) -> Any:
-        if not isinstance(inputs, tf.SparseTensor):
-            return super().call(inputs, training)
         indices, values, shape = inputs.indices, inputs.values, inputs.dense_shape
         kernel = tf.convert_to_tensor(self.kernel)
         if self.factors is not None:
@@ -69,7 +67,7 @@ class SparseDense(keras.layers.Dense):  # type: ignore[misc]
             indices = tf.stack([indices[:, 0], tf.cast(positions, tf.int64)], axis=1)
             shape = tf.stack([shape[0], tf.size(columns, tf.int64)])
         outputs = sparse_matmul(indices, values, shape, kernel)
-        return self.activation(outputs + self.bias if self.use_bias else outputs)
+        return self.activation(outputs + self.bias)
 
     def plain_weights(self) -> list[NDArray[np.float32]]:
         """The weights of the `Dense` layer that gives the same results."""
