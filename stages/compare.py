@@ -22,11 +22,11 @@ from workflow.base.files import HELD_OUT, PREDICTIONS, DataFacts, PredictionFact
 from workflow.base.reviews import load_reviews, split_validation
 from workflow.evaluation import results
 from workflow.evaluation.params import CompareParams
-from workflow.evaluation.scores import unbalanced_scores
 from workflow.evaluation.significance import difference, verdicts
 from workflow.params import load_params
 
 DIFFERENCE_COLUMNS = "variant split mean low high p_value wins seeds verdict".split()
+RARE = 0.3  # a smaller share of the test reviews makes accuracy alone misleading
 
 
 def remove_leftovers(variants: Collection[str]) -> None:
@@ -39,6 +39,19 @@ def remove_leftovers(variants: Collection[str]) -> None:
         if path.is_dir() and path.name not in variants:
             print(f"{path} belongs to no variant in params.yaml: deleted")
             shutil.rmtree(path)
+
+
+def unbalanced_scores(scores: pd.DataFrame) -> dict[str, float]:
+    """What tells more than accuracy where one label is rare: F1 of that label and the ROC AUC."""
+    tp, tn, fp, fn = (scores[f"test_{name}"] for name in results.COUNTS)
+    positive = float(((tp + fn) / (tp + tn + fp + fn)).iloc[0])
+    if min(positive, 1 - positive) >= RARE:
+        return {}
+    hits = tp if positive < RARE else tn
+    f1 = (2 * hits / (2 * hits + fp + fn)).fillna(0).mean()
+    roc_auc = pd.to_numeric(scores["test_roc_auc"]).mean()  # NaN if all labels are the same
+    means = {"test_f1_of_rarer_label": f1, "test_roc_auc": roc_auc}
+    return {name: round(float(mean), 4) for name, mean in means.items() if not np.isnan(mean)}
 
 
 def summarize(

@@ -29,7 +29,6 @@ from workflow.evaluation.results import (
     read_scores,
     write_descriptions,
 )
-from workflow.evaluation.scores import unbalanced_scores
 
 
 def right(validation: float, test: float, draw: int) -> Correct:
@@ -97,7 +96,7 @@ def test_where_a_label_is_rare_its_f1_and_the_roc_auc_are_metrics(
     counts: tuple[int, ...], f1: float | None
 ):
     row = {f"test_{name}": n for name, n in zip(COUNTS, counts, strict=True)}
-    scores = unbalanced_scores(pd.DataFrame([row | {"test_roc_auc": 0.75}] * 2))
+    scores = compare.unbalanced_scores(pd.DataFrame([row | {"test_roc_auc": 0.75}] * 2))
     expected = {} if f1 is None else {"test_f1_of_rarer_label": round(f1, 4), "test_roc_auc": 0.75}
     assert scores == expected
 

@@ -10,11 +10,9 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from workflow.base.labels import is_positive
-from workflow.evaluation.results import COUNTS
 from workflow.evaluation.significance import LEVEL
 
 BINS = 10  # of the reliability diagram, equally wide
-RARE = 0.3  # a smaller share of the test reviews makes accuracy alone misleading
 
 
 def classification_scores(labels: NDArray[Any], probabilities: NDArray[Any]) -> dict[str, float]:
@@ -80,19 +78,6 @@ def average_scores(labels: NDArray[Any], probabilities: NDArray[Any]) -> dict[st
         "brier": float(metrics.brier_score_loss(labels, probabilities)),
         "calibration_error": calibration_error(labels, probabilities),
     }
-
-
-def unbalanced_scores(scores: pd.DataFrame) -> dict[str, float]:
-    """What tells more than accuracy where one label is rare: F1 of that label and the ROC AUC."""
-    tp, tn, fp, fn = (scores[f"test_{name}"] for name in COUNTS)
-    positive = float(((tp + fn) / (tp + tn + fp + fn)).iloc[0])
-    if min(positive, 1 - positive) >= RARE:
-        return {}
-    hits = tp if positive < RARE else tn
-    f1 = (2 * hits / (2 * hits + fp + fn)).fillna(0).mean()
-    roc_auc = pd.to_numeric(scores["test_roc_auc"]).mean()  # NaN if all labels are the same
-    means = {"test_f1_of_rarer_label": f1, "test_roc_auc": roc_auc}
-    return {name: round(float(mean), 4) for name, mean in means.items() if not np.isnan(mean)}
 
 
 def mean_and_std(values: ArrayLike, style: str = ".4f") -> str:
