@@ -187,6 +187,7 @@ def test_damage_to_what_is_handed_on(handed_on, data: st.DataObject):
         ("values", lambda values: values[1:]),
         ("offsets", lambda offsets: offsets[[0, 2, 1, *range(3, len(offsets))]]),
         ("offsets", lambda offsets: offsets[1:]),
+        ("offsets", lambda offsets: np.maximum(offsets, 1)),
         ("offsets", lambda offsets: offsets.astype(float)),
         ("offsets", lambda offsets: offsets[-1]),
         ("weights", lambda weights: weights * np.nan),
