@@ -273,30 +273,6 @@ def commit_in(folder: Path) -> None:
     run_in(folder, "git commit --quiet --message Results")
 
 
-# What other test files still call.
-
-
-def environment(mirror: Path, home: Path) -> dict[str, str]:
-    return {"IMDB_MIRROR": str(mirror), "HOME": str(home)}
-
-
-def attempt(folder: Path, mirror: Path, home: Path, *words: str, **variables: str) -> Any:
-    return try_in(folder, *words, **variables)
-
-
-def command(folder: Path, mirror: Path, home: Path, *words: str) -> str:
-    return run_in(folder, *words)
-
-
-def commit(folder: Path, mirror: Path, home: Path) -> None:
-    commit_in(folder)
-
-
-@pytest.fixture(scope="session")
-def home() -> Path:
-    return Path(os.environ["HOME"])
-
-
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
     """A folder that the first process to need it makes for all; so tests only look at it."""
     base = factory.getbasetemp()

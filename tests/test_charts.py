@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 
 from commands.plots_page import VEGA_LITE, page
 from stages import curves, plot
-from tests.conftest import PROJECT, TRAINED, Dvc, attempt, seen_in_chromium
+from tests.conftest import PROJECT, TRAINED, Dvc, seen_in_chromium, try_in
 from workflow.base.files import DataFacts
 from workflow.charts.style import COLOURS
 from workflow.evaluation.params import CompareParams
@@ -481,7 +481,7 @@ def test_the_epochs_on_the_axis_are_whole_and_begin_with_one():
     assert curves.epoch_ticks(100) == [1, 50, 100]
 
 
-def test_a_notebooks_shell_changes_no_picture(copy: Path, mirror: Path, home: Path):
+def test_a_notebooks_shell_changes_no_picture(copy: Path):
     """It names a backend that this environment may lack; Matplotlib would end the stage."""
     names = ("differences", "test_accuracy", "error_rates")
     figures = [copy / f"plots/figures/{name}.png" for name in names]
@@ -489,7 +489,7 @@ def test_a_notebooks_shell_changes_no_picture(copy: Path, mirror: Path, home: Pa
     for figure in figures:
         figure.unlink()
     inline = {"MPLBACKEND": "module://matplotlib_inline.backend_inline_of_nobody"}
-    ran = attempt(copy, mirror, home, "python -m stages.plot", **inline)
+    ran = try_in(copy, "python -m stages.plot", **inline)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert [figure.read_bytes() for figure in figures] == before
     assert not re.search(b"Software|tIME", b"".join(before))

@@ -13,7 +13,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from tests.conftest import PROJECT, STAGES, command, results, stages_run
+from tests.conftest import PROJECT, STAGES, results, run_in, stages_run
 from workflow.base.files import PREDICTIONS
 from workflow.features import multi_hot
 from workflow.model import network
@@ -35,16 +35,14 @@ def user() -> dict[str, Any]:
     return nobody
 
 
-def test_elsewhere_the_bytes_are_the_same(
-    repository: Path, mirror: Path, home: Path, user: dict[str, Any]
-):
+def test_elsewhere_the_bytes_are_the_same(repository: Path, mirror: Path, user: dict[str, Any]):
     """Path, user, home, time zone, encoding, umask, hash seed and number of cores at once."""
     with tempfile.TemporaryDirectory() as parent:  # pytest's own folders are closed to others
         folder = Path(parent) / "ein Ördner mit Leerzeichen, ж"
         stages = [stage for stage in STAGES if not stage.endswith("@single")]
         clone, other_home = folder / "clone", folder / "home"
         write_settings(other_home)
-        command(folder, mirror, home, "git clone --quiet", str(repository), str(clone))
+        run_in(folder, "git clone --quiet", str(repository), str(clone))
         shutil.copytree(mirror, folder / "mirror")
         # One variant is enough; of the other one, the comparison needs the predictions.
         shutil.copytree(repository / PREDICTIONS / "single", clone / PREDICTIONS / "single")

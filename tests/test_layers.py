@@ -1,13 +1,15 @@
 """Who uses whom: what dvc.yaml says of the code of each stage, and what may import what."""
 
+import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import grimp
 import pytest
 from ruamel.yaml import YAML
 
-from tests.conftest import PROJECT, call, command, results
+from tests.conftest import PROJECT, Dvc, call, results, run_in
 from workflow.base.schema import Block
 from workflow.params import load_params
 
@@ -49,19 +51,56 @@ def test_only_stages_that_run_a_network_import_tensorflow(stage: str, imports: g
     assert bool({"tensorflow", "keras"} & upstream) == (stage in NETWORKS)
 
 
+def test_a_change_of_code_makes_only_those_stages_stale_that_it_may_concern(copy: Path, dvc: Dvc):
+    for path, old, new in (
+        ("../stages/plot.py", '"""', '"""Another docstring. '),
+        ("text/own_reviews.py", '"""', '"""Another docstring. '),
+        ("evaluation/scores.py", "{deviation}", "({deviation})"),
+        ("evaluation/scores.py", '"f1":', '"twice_f1": 2 * float(f1), "f1":'),
+        ("charts/style.py", "#009E73", "#009E74"),
+        ("serving/predictor.py", '"""', '"""Another docstring. '),
+        ("report/comparison.py", '"""', '"""Another docstring. '),
+    ):
+        file = copy / "workflow" / path
+        assert old in file.read_text()
+        file.write_text(file.read_text().replace(old, new, 1))
+    changed = {
+        stage: set(kinds[0]["changed deps"])
+        for stage, kinds in json.loads(dvc("status --json")).items()
+    }
+    evaluation, charts = "workflow/evaluation", "workflow/charts"
+    assert changed == {
+        "download": {"workflow/text"},
+        "evaluate@single": {evaluation},
+        "evaluate@candidate": {evaluation},
+        "compare": {evaluation},
+        "curves@single": {evaluation, charts},
+        "curves@candidate": {evaluation, charts},
+        "plot": {evaluation, charts, "stages/plot.py"},
+    }
+
+
+def with_other_defaults(value: Any, stage: str) -> Any:
+    """Settings in which those that have a default in a schema of another stage are 1."""
+    if isinstance(value, dict):
+        return {key: with_other_defaults(each, stage) for key, each in value.items()}
+    if not isinstance(value, Block):
+        return value
+    is_own = is_within(type(value).__module__.replace(".", "/") + ".py", DEPS[stage])
+    changes = {
+        name: with_other_defaults(getattr(value, name), stage)
+        if is_own or field.is_required()
+        else 1
+        for name, field in type(value).model_fields.items()
+    }
+    return value.model_copy(update=changes)
+
+
 @pytest.mark.parametrize("stage", [stage for stage in PIPELINE if stage not in NETWORKS])
 def test_no_default_of_a_schema_that_a_stage_does_not_depend_on_changes_its_output(
-    stage: str, copy: Path, repository: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch
+    stage: str, copy: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.chdir(copy)
-    monkeypatch.setenv("IMDB_MIRROR", str(mirror))
-    params = load_params()
-    for name, block in params:
-        path = type(block).__module__.replace(".", "/") + ".py"
-        if isinstance(block, Block) and not is_within(path, DEPS[stage]):
-            fields = type(block).model_fields.items()
-            defaults = {key: 1 for key, field in fields if not field.is_required()}
-            params = params.model_copy(update={name: block.model_copy(update=defaults)})
+    params = with_other_defaults(load_params(), stage)
     monkeypatch.setattr(f"stages.{stage}.load_params", lambda: params)
     items = {"vectorize": ["multi_hot"], "curves": ["single"]}
     call(f"stages.{stage}", *items.get(stage, []))
@@ -76,11 +115,9 @@ def test_every_module_stands_in_a_contract_of_import_linter():
     assert workflow["exhaustive"]
 
 
-def test_a_clone_with_the_line_ends_of_windows_has_a_current_lock(
-    repository: Path, tmp_path: Path, mirror: Path, home: Path
-):
+def test_a_clone_with_the_line_ends_of_windows_has_a_current_lock(repository: Path, tmp_path: Path):
     clone = tmp_path / "clone"
     windows = ("-c", "core.autocrlf=true", "clone", "--quiet")
-    command(tmp_path, mirror, home, "git", *windows, str(repository), str(clone))
-    dry = command(clone, mirror, home, "dvc repro --allow-missing --dry")
+    run_in(tmp_path, "git", *windows, str(repository), str(clone))
+    dry = run_in(clone, "dvc repro --allow-missing --dry")
     assert "Running stage" not in dry

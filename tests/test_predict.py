@@ -28,7 +28,7 @@ import requests
 from scipy.special import logit
 
 from commands import predict
-from tests.conftest import PROJECT, call, edit_params, environment, make_workspace, refusal
+from tests.conftest import PROJECT, call, edit_params, make_workspace, refusal
 from tests.test_remotes import free_port, serving
 from workflow.base.files import PREDICTIONS, REVIEWS, read_json, write_json
 from workflow.base.reviews import Reviews, load_reviews
@@ -41,8 +41,7 @@ VARIANTS = ("candidate", "deep")  # n-grams and multi-hot vectors
 @pytest.fixture(scope="module")
 def trained(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with two trained variants; tests only look at it."""
-    home = tmp_path_factory.mktemp("home")
-    folder = make_workspace(home / "a workspace", mirror)
+    folder = make_workspace(tmp_path_factory.mktemp("trained") / "a workspace", mirror)
     variants = {
         "candidate": {"recipe": "model", "features": "ngrams"},
         "deep": {"recipe": "baselines.three_regularized", "features": "multi_hot"},
@@ -54,7 +53,7 @@ def trained(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         features__ngrams__min_reviews=1,
         baselines__three_regularized__epochs=2,
     )
-    with contextlib.chdir(folder), mock.patch.dict(os.environ, environment(mirror, home)):
+    with contextlib.chdir(folder):
         call("stages.download")
         for variant, settings in variants.items():
             call("stages.vectorize", settings["features"])

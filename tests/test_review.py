@@ -21,7 +21,7 @@ import pytest
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
-from tests.conftest import PROJECT, Experiment, call, command, commit, edit_params, refusal
+from tests.conftest import PROJECT, Experiment, call, commit_in, edit_params, refusal, run_in
 from workflow.base.files import (
     CORRECT,
     FIGURES,
@@ -446,8 +446,8 @@ def test_examples_are_the_reviews_whose_probability_moved_most(copy: Path, monke
         np.save(path, predictions)
 
     write_predictions(0.9, 0.4, 0.1, 0.3, 0.2)
-    command(copy, copy, copy, "dvc commit --force evaluate@candidate")
-    command(copy, copy, copy, "git commit --all --quiet --message Other")
+    run_in(copy, "dvc commit --force evaluate@candidate")
+    run_in(copy, "git commit --all --quiet --message Other")
     write_predictions(0.3, 0.6, 0.9, 0.7, 0.7)
     changed = Correct.from_bytes(BITS.read_bytes())
     BITS.write_bytes(changed._replace(average=~changed.average).to_bytes())
@@ -716,7 +716,7 @@ def test_a_project_in_a_folder_of_a_larger_repository_is_reviewed(tmp_path, monk
 
 
 def test_a_fresh_clone_without_cache_or_remote_gives_the_same_report(
-    experiment: Experiment, mirror: Path, home: Path, tmp_path: Path, monkeypatch
+    experiment: Experiment, tmp_path: Path, monkeypatch
 ):
     """Of an experiment that DVC has run: the clone has nothing but what is in Git."""
     copy = Path(shutil.copytree(experiment.folder, tmp_path / "a copy"))
@@ -724,7 +724,7 @@ def test_a_fresh_clone_without_cache_or_remote_gives_the_same_report(
     report = review("--tried", "1", "HEAD")
     assert {row["variant"] for row in report["accuracy"]} == {"candidate"}
     assert all(row["low"] <= row["mean"] <= row["high"] for row in report["accuracy"])
-    commit(copy, mirror, home)
+    commit_in(copy)
     git("clone", "--quiet", str(copy), str(tmp_path / "clone"))
     monkeypatch.chdir(tmp_path / "clone")
     assert not Path("data").exists()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import PROJECT, Experiment, call, command, refusal
+from tests.conftest import PROJECT, Experiment, call, refusal, run_in
 from tests.test_review import (
     DATA,
     make_project,
@@ -287,18 +287,18 @@ def test_the_luck_of_the_best_is_that_of_what_is_known():
 
 
 def test_experiments_that_dvc_has_run_are_listed(
-    experiment: Experiment, tmp_path: Path, mirror: Path, home: Path, monkeypatch, sweep
+    experiment: Experiment, tmp_path: Path, monkeypatch, sweep
 ):
-    here = (Path(shutil.copytree(experiment.folder, tmp_path / "a copy")), mirror, home)
-    monkeypatch.chdir(here[0])
+    here = Path(shutil.copytree(experiment.folder, tmp_path / "a copy"))
+    monkeypatch.chdir(here)
     git("reset", "--hard", "--quiet")
-    command(*here, "dvc exp run --queue --name waits -S model.dropout=0.1")
+    run_in(here, "dvc exp run --queue --name waits -S model.dropout=0.1")
     report = sweep("--json")
     assert {row["experiment"] for row in report["experiments"]} == {"one"}
     assert report["not_compared"] == {"waits": "queued"}
     for path in ("README.md", "docs/sharing.md"):
         (line,) = re.findall("    dvc (exp show .*)", (PROJECT / path).read_text("utf-8"))
-        table = command(*here, "dvc", *shlex.split(line))
+        table = run_in(here, "dvc", *shlex.split(line))
         assert max(map(len, table.splitlines())) < 100
         assert re.search(r"main .*\n.*\[one\].*\n.*\[waits\] *Queued", table)
     apply("one")

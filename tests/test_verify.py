@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.conftest import Dvc, call, command, refusal, results
+from tests.conftest import Dvc, call, refusal, results, run_in
 
 
 @pytest.fixture
@@ -67,9 +67,7 @@ def test_healthy_results_are_told_from_missing_ones(here: Path, capsys: pytest.C
     )
 
 
-def test_damage_is_named_and_nothing_else(
-    here: Path, repository: Path, dvc: Dvc, mirror: Path, home: Path, capsys
-):
+def test_damage_is_named_and_nothing_else(here: Path, repository: Path, dvc: Dvc, capsys):
     """The first damage is in DVC's cache, which checks it out. The printed command repairs all."""
     vectors = cached("vectorize@multi_hot", "training_values.npy")
     flip(vectors)
@@ -92,7 +90,7 @@ def test_damage_is_named_and_nothing_else(
         damaged.add(str(path))
         files, remedy = bad_files(capsys)
         assert files == damaged
-    command(here, mirror, home, "sh -c", remedy)
+    run_in(here, "sh -c", remedy)
     call("commands.verify")
     assert results(here) == results(repository)
 
