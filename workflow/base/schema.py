@@ -1,10 +1,11 @@
 """Blocks of params.yaml and of facts.json files, strictly checked."""
 
 import reprlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 
@@ -15,6 +16,17 @@ class Block(BaseModel):
     """A block of settings: no conversions, no unknown keys, no NaN."""
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False, extra="forbid")
+
+
+def one_of(choices: Collection[str]) -> AfterValidator:
+    """What refuses a setting that is none of these; a Literal would quote each of them."""
+
+    def check(name: str) -> str:
+        if name not in choices:
+            raise ValueError(f"expected one of {', '.join(choices)}")
+        return name
+
+    return AfterValidator(check)
 
 
 def shortened(value: object) -> str:

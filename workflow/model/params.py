@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from workflow.base.schema import Block
+from workflow.base.schema import Block, one_of
 
 MAX_WEIGHTS = 100_000_000  # of one network: 400 MB; an optimizer may need twice as much again
 
@@ -34,18 +34,9 @@ LOSSES = """
 """.split()
 
 
-def _one_of(choices: list[str]) -> AfterValidator:
-    def check(name: str) -> str:
-        if name not in choices:
-            raise ValueError(f"expected one of {', '.join(choices)}")
-        return name
-
-    return AfterValidator(check)
-
-
-Activation = Annotated[str, _one_of(ACTIVATIONS)]
-Optimizer = Annotated[str, AfterValidator(str.lower), _one_of(OPTIMIZERS)]  # as Keras: any case
-Loss = Annotated[str, _one_of(LOSSES)]
+Activation = Annotated[str, one_of(ACTIVATIONS)]
+Optimizer = Annotated[str, AfterValidator(str.lower), one_of(OPTIMIZERS)]  # as Keras: any case
+Loss = Annotated[str, one_of(LOSSES)]
 Units = Annotated[int, Field(ge=1, le=65_536)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Penalty = Annotated[float, Field(ge=0)]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from workflow.base.files import SOURCES
-from workflow.base.schema import Block, shortened
+from workflow.base.schema import Block, one_of, shortened
 
 
 def text_encoding(name: str) -> str:
@@ -16,12 +16,6 @@ def text_encoding(name: str) -> str:
         "".encode(name)
     except (LookupError, ValueError):
         raise ValueError("expected a text encoding that Python knows") from None
-    return name
-
-
-def _source(name: str) -> str:
-    if name not in SOURCES:
-        raise ValueError(f"expected one of {', '.join(SOURCES)}")
     return name
 
 
@@ -93,7 +87,7 @@ class CsvParams(Block):
 class DataParams(Block):
     """Where the reviews come from and how they are divided."""
 
-    sources: Annotated[list[Annotated[str, AfterValidator(_source)]], Field(min_length=1)]
+    sources: Annotated[list[Annotated[str, one_of(SOURCES)]], Field(min_length=1)]
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     validation: Annotated[float, Field(gt=0, lt=1)]
     limit: Annotated[int, Field(ge=1)] | None = None
