@@ -68,7 +68,8 @@ remote: setup-dev  ## the cache shared through a DVC remote: make remote URL=s3:
 	@$(ACTIVATE) && before="$$(cat .dvc/config)" && { \
 		dvc remote add --default --force storage "$$TYPED_URL" && \
 		dvc remote modify storage verify true; } || { printf '%s\n' "$$before" > .dvc/config; \
-		echo "error: no remote was set up; DVC takes paths and addresses in ASCII alone" >&2; exit 1; }
+		echo "error: no remote was set up; DVC takes neither letters beyond ASCII nor settings" \
+		"that only another kind of remote has, such as keyfile: docs/sharing.md" >&2; exit 1; }
 
 help:  ## this list
 	@awk -F ':.*  ## ' '/^#: / {print "\n" substr($$0, 4)} \

@@ -14,7 +14,7 @@ from workflow.params import load_params
 from workflow.report.revisions import git
 
 SHOWN = 3
-IDENTITY = 'git config user.name "…" && git config user.email "…"'
+IDENTITY = 'git config --global user.name "…" && git config --global user.email "…"'
 
 
 def knows_git_user() -> bool:

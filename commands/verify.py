@@ -68,10 +68,12 @@ def main() -> None:
         named = re.search(r"'(?:\./)?([\w./-]+)'", str(error))
         path = named[1] if named else "dvc.lock"
         raise InputError(f"{error}; `git checkout {path}` restores the committed one") from None
-    present = {path for path, hash_ in outs.items() if hash_ and path.exists()}
+    present = {path for path in outs if path.exists()}
+    if unlisted := sorted(str(path) for path in present if not outs[path]):
+        reason = f"dvc.lock does not list {', '.join(unlisted)}"
+        raise InputError(f"{reason}; `git checkout dvc.lock` restores the committed one")
     if missing := sorted(map(str, outs.keys() - present)):
-        print(f"missing here or in dvc.lock: {', '.join(missing)}")
-        print(f"{how_to_get_results()} to get them")
+        print(f"missing: {', '.join(missing)}; {how_to_get_results()} to get them")
     if bad := sorted({file for out in outs.items() if out[1] for file in damaged(*out, cache)}):
         for file in bad:
             print(f"{file}: not the bytes in dvc.lock", file=sys.stderr)

@@ -171,7 +171,9 @@ def test_stars(capsys, name: str, content: str, other: str, positive: list[Any])
     expected = {f"{label} schön" for label in "-w0 -w1 -w5 -w7 +w3 +w4 +w8 +w9".split()}
     assert len(expected & {*texts(corpus.training, corpus)}) == 6
     assert texts(corpus.test, corpus) == ["+schön", "-schön"]
-    assert f"{name}: dropped 3 reviews labelled '3' (2), {other} (1)" in capsys.readouterr().err
+    assert (
+        f"{name}: dropped 3 of 11 reviews, labelled '3' (2), {other} (1)" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(("negative", "positive"), [(0, 1), (False, True), ("false", "true")])
@@ -217,7 +219,7 @@ def test_a_folder_of_texts_by_class(capsys, monkeypatch):
     listed = Path.glob
     monkeypatch.setattr(Path, "glob", lambda *args: [*listed(*args)][::-1])  # as another disk may
     assert content_hash(read(path="own", encoding="latin-1")) == content_hash(corpus)
-    assert "own: dropped 1 reviews labelled 'unsup' (1)" in capsys.readouterr().err
+    assert "own: dropped 1 of 11 reviews, labelled 'unsup' (1)" in capsys.readouterr().err
 
 
 def test_folders_of_training_and_test_texts():

@@ -95,6 +95,12 @@ def test_a_misspelt_variable_is_refused():
     assert "unknown variable VARIENT; expected one of TEXT BASE VARIANT" in refused.stderr
 
 
+def test_the_pip_that_is_found_in_the_environment_is_its_own():
+    """So that `pip install optuna`, as the pages have it, adds to it."""
+    pip = Path(sys.executable).with_name("pip")
+    assert f"from {sys.prefix}/" in subprocess.check_output([pip, "--version"], text=True)
+
+
 def test_pip_installs_into_the_environment_whatever_it_is_told(tmp_path: Path):
     """The line of `make setup` that installs the project itself, into an environment of its own."""
     elsewhere, environment = str(tmp_path / "elsewhere"), tmp_path / "environment"

@@ -120,15 +120,20 @@ def test_the_project_below_the_root_of_a_repository(
     assert stages_run(run_in(folder, "dvc repro --allow-missing --dry")) == []
 
 
-def test_the_remedy_for_a_path_that_dvc_cannot_write(repository: Path, tmp_path: Path):
-    """As the list of troubles says."""
+def test_the_remedies_for_letters_that_dvc_cannot_write(repository: Path, tmp_path: Path):
+    """In the path of its cache and in .git/config, as the list of troubles says."""
     copy = shutil.copytree(repository, tmp_path / "Ördner")
     try_one = "dvc exp run --temp -S compare.min_effect=0.02"
+    run_in(copy, "git config user.name Jörg")
     assert "'ascii' codec can't encode" in try_in(copy, try_one).stderr
     page = (PROJECT / "docs/reliability.md").read_text("utf-8")
     (remedy,) = re.findall("`(mv .dvc/cache .*?)`", page)
     run_in(copy, "sh -ec", remedy.replace("/plain/path", str(tmp_path / "cache")))
-    assert "Ran experiment" in run_in(copy, try_one)
+    assert "'ascii' codec can't encode" in try_in(copy, try_one).stderr
+    run_in(copy, "git config --unset user.name")
+    (tmp_path / "global").write_text("[user]\nname = Jörg\n")
+    ran = try_in(copy, try_one, GIT_CONFIG_GLOBAL=str(tmp_path / "global"))
+    assert "Ran experiment" in ran.stdout
 
 
 def test_a_change_that_was_tried_is_undone(

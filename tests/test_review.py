@@ -661,7 +661,10 @@ def test_results_of_two_runs_mixed_are_refused(project):
         before._replace(sha256="f" * 64),
         before._replace(seeds=before.seeds + 100),
         before._replace(by_split={split: ~bits for split, bits in before.by_split.items()}),
-        before._replace(by_split={s: np.tile(bits, 2) for s, bits in before.by_split.items()}),
+        before._replace(
+            by_split={split: np.tile(bits, 2) for split, bits in before.by_split.items()},
+            average=np.tile(before.average, 2),
+        ),
     ):
         BITS.write_bytes(other.to_bytes())
         assert refusal("commands.review", "HEAD") == (

@@ -62,8 +62,7 @@ def test_healthy_results_are_told_from_missing_ones(here: Path, capsys: pytest.C
     shutil.rmtree(here / ".dvc/cache")
     call("commands.verify")
     assert capsys.readouterr().out == (
-        "missing here or in dvc.lock: data/multi_hot\nrun `dvc repro` to get them\n"
-        "18 outputs are what dvc.lock says\n"
+        "missing: data/multi_hot; run `dvc repro` to get them\n18 outputs are what dvc.lock says\n"
     )
 
 
@@ -105,3 +104,12 @@ def test_a_damaged_file_of_dvc_is_one_sentence(here: Path):
         with (here / name).open("r+") as file:
             file.write("{")
         assert f"`git checkout {name}` restores the committed one" in refusal("commands.verify")
+
+
+def test_a_lock_that_was_cut_short_is_named_not_the_results(here: Path):
+    """Between two stages, where it is YAML still."""
+    lock = Path("dvc.lock")
+    lock.write_text(lock.read_text().partition("  evaluate@candidate:")[0])
+    sentence = refusal("commands.verify")
+    assert sentence.startswith("error: dvc.lock does not list data/")
+    assert sentence.endswith("; `git checkout dvc.lock` restores the committed one")

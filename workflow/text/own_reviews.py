@@ -105,7 +105,8 @@ def positive_labels(source: CsvParams, counts: Counter[str]) -> list[str]:
             raise InputError(f"{source.path}: no review has the label {name}, but {listed(counts)}")
     others = Counter({k: n for k, n in counts.items() if k not in negative + positive})
     if others:
-        warn(f"{source.path}: dropped {others.total():,} reviews labelled {listed(others)}")
+        dropped = f"{others.total():,} of {counts.total():,} reviews"
+        warn(f"{source.path}: dropped {dropped}, labelled {listed(others)}")
     return positive
 
 
