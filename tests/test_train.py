@@ -258,6 +258,14 @@ def test_the_scale_is_the_naive_bayes_log_count_ratio():
     np.testing.assert_allclose(network.log_count_ratios(reviews, 4), expected, rtol=1e-6)
 
 
+def test_a_saved_network_predicts_what_the_network_with_the_scale_does():
+    recipe = make_recipe(naive_bayes_scaling=True)
+    scaled = network.build(recipe, NUM_WORDS, 1, np.linspace(-2, 2, NUM_WORDS, dtype=np.float32))
+    saved = network.with_keras_classes(scaled, recipe, NUM_WORDS)
+    ((batch, _),) = network.batches(make_reviews(), NUM_WORDS, 50)
+    np.testing.assert_allclose(saved(batch), scaled(batch), rtol=1e-5)
+
+
 def test_a_fit_scales_by_the_reviews_that_it_is_trained_on():
     """It has the losses of a training on scaled values. A refit has the validation reviews too."""
     data = make_data()
