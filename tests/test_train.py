@@ -77,7 +77,7 @@ def load(tmp_path):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_batches_are_the_multi_hot_or_weighted_matrix(*, weighted: bool):
+def test_batches_are_the_multi_hot_or_weighted_matrix_and_scaled(*, weighted: bool):
     reviews = make_reviews()
     expected = dense(reviews)
     if weighted:
@@ -88,6 +88,9 @@ def test_batches_are_the_multi_hot_or_weighted_matrix(*, weighted: bool):
     assert [len(x) for x, _ in batches] == [16, 16, 16, 2]
     np.testing.assert_array_equal(np.concatenate([x for x, _ in batches]), expected)
     np.testing.assert_array_equal(np.concatenate([y for _, y in batches]), reviews.labels)
+    scale = np.linspace(-2, 2, NUM_WORDS, dtype=np.float32)
+    ((scaled, _),) = network.batches(reviews, NUM_WORDS, 50, scale=scale)
+    np.testing.assert_array_equal(tf.sparse.to_dense(scaled), expected * scale)
 
 
 def test_every_epoch_has_every_review_once_in_an_order_of_its_own():
@@ -162,9 +165,8 @@ def test_every_hidden_layer_is_penalized_and_without_any_the_output(layers: list
 
 def test_a_saved_network_has_no_penalty_on_a_kernel_with_the_scale_inside():
     recipe = make_recipe(naive_bayes_scaling=True, kernel_l2=0.5, layers=[Layer(), Layer()])
-    scale = np.full(NUM_WORDS, 0.1, np.float32)
     for model, penalized in (
-        (network.build(recipe, NUM_WORDS, 1, scale), (0, 1)),
+        (network.build(recipe, NUM_WORDS, 1, training=True), (0, 1)),
         (network.build(recipe, NUM_WORDS, 1, plain=True), (1,)),
     ):
         squares = [(model.layers[number].kernel.numpy() ** 2).sum() for number in penalized]
@@ -210,7 +212,7 @@ def test_a_sparse_update_is_the_dense_formula_on_the_rows_of_the_batch(
     recipe = make_recipe(
         layers=layers, sparse_updates=True, naive_bayes_scaling=scaling, learning_rate=rate
     )
-    model = network.build(recipe, NUM_WORDS, 1, scale)
+    model = network.build(recipe, NUM_WORDS, 1, training=True)
     kernel = model.layers[0].kernel.numpy().astype(np.float64)
     before = kernel.copy()
     means, squares = np.zeros_like(kernel), np.zeros_like(kernel)
@@ -223,7 +225,7 @@ def test_a_sparse_update_is_the_dense_formula_on_the_rows_of_the_batch(
         squares[rows] = 0.999 * squares[rows] + 0.001 * slope**2
         now = rate * (1 - 0.999**step) ** 0.5 / (1 - 0.9**step)
         kernel[rows] -= now * means[rows] / (np.sqrt(squares[rows]) + 1e-7)
-        ((inputs, labels),) = network.batches(batch, NUM_WORDS, 2)
+        ((inputs, labels),) = network.batches(batch, NUM_WORDS, 2, scale=scale)
         model.train_step((inputs, labels))
         np.testing.assert_allclose(model.layers[0].kernel, kernel, rtol=1e-4, atol=1e-6)
         seen[rows] = True
@@ -260,10 +262,12 @@ def test_the_scale_is_the_naive_bayes_log_count_ratio():
 
 def test_a_saved_network_predicts_what_the_network_with_the_scale_does():
     recipe = make_recipe(naive_bayes_scaling=True)
-    scaled = network.build(recipe, NUM_WORDS, 1, np.linspace(-2, 2, NUM_WORDS, dtype=np.float32))
-    saved = network.with_keras_classes(scaled, recipe, NUM_WORDS)
+    scale = np.linspace(-2, 2, NUM_WORDS, dtype=np.float32)
+    model = network.build(recipe, NUM_WORDS, 1, training=True)
+    saved = network.with_keras_classes(model, recipe, NUM_WORDS, scale)
+    ((scaled, _),) = network.batches(make_reviews(), NUM_WORDS, 50, scale=scale)
     ((batch, _),) = network.batches(make_reviews(), NUM_WORDS, 50)
-    np.testing.assert_allclose(saved(batch), scaled(batch), rtol=1e-5)
+    np.testing.assert_allclose(saved(batch), model(scaled), rtol=1e-5)
 
 
 def test_a_fit_scales_by_the_reviews_that_it_is_trained_on():

@@ -28,12 +28,7 @@ from workflow.model.sparse import FastAdam, SparseDense
 
 
 def build(
-    recipe: Recipe,
-    columns: int,
-    seed: int,
-    scale: NDArray[np.float32] | None = None,
-    *,
-    plain: bool = False,
+    recipe: Recipe, columns: int, seed: int, *, training: bool = False, plain: bool = False
 ) -> keras.Sequential:
     """A compiled network: (n, columns) sparse float32 in, (n, 1) probabilities out.
 
@@ -41,8 +36,8 @@ def build(
         recipe: the architecture and how it is trained.
         columns: the length of the input vectors.
         seed: determines the initial weights and what dropout drops.
-        scale: (columns,) factors of the input columns; None: no scaling.
-        plain: use Keras's own classes alone, for comparison and for saving; without a scale.
+        training: the input will be scaled if the recipe says so; else its scale is in the kernel.
+        plain: use Keras's own classes alone, for comparison and for saving.
     """
     seeds = map(int, np.random.SeedSequence(seed).generate_state(2 * len(recipe.layers) + 1))
     config: dict[str, Any] = {"name": "optimizer"}
@@ -59,8 +54,8 @@ def build(
     layers = [*recipe.hidden_layers, recipe.output_layer]
     for number, layer in enumerate(layers, 1):
         kernel_penalty = l1_l2(layer.kernel_l1, layer.kernel_l2)
-        if number == 1 and recipe.naive_bayes_scaling and scale is None:
-            kernel_penalty = None  # the scale is folded into this kernel
+        if number == 1 and recipe.naive_bayes_scaling and not training:
+            kernel_penalty = None  # of the kernel without the scale
         options: dict[str, Any] = {
             "name": f"hidden_{number}" if number < len(layers) else "output",
             "activation": layer.activation,
@@ -71,7 +66,7 @@ def build(
         if number == 1 and not plain:
             # A penalty changes every row, and so does any other optimizer.
             by_rows = recipe.sparse_updates and fast and kernel_penalty is None
-            network.add(SparseDense(layer.units, scale=scale, by_rows=by_rows, **options))
+            network.add(SparseDense(layer.units, by_rows=by_rows, **options))
         elif recipe.batch_size > ROWS and not plain:
             network.add(ReproducibleDense(layer.units, batch_size=recipe.batch_size, **options))
         else:
@@ -89,16 +84,14 @@ def build(
     return network
 
 
-def start(
-    recipe: Recipe, columns: int, seed: int, steps: int, scale: NDArray[np.float32] | None = None
-) -> keras.Sequential:
-    """A network as `build` makes it, in the form of this thread's last one if that has its shape.
+def start(recipe: Recipe, columns: int, seed: int, steps: int) -> keras.Sequential:
+    """A network for training, in the form of this thread's last one if that has the same shape.
 
     It runs all `steps` of an epoch in TensorFlow, without returning to Python. TensorFlow traces
     them in the first `fit`, which takes a second; a network that is reused for another seed is
     traced already.
     """
-    network = build(recipe, columns, seed, scale)
+    network = build(recipe, columns, seed, training=True)
     # `fit` would do it too late for optimizers that start from the weights.
     network.optimizer.build(network.trainable_variables)
     if getattr(last, "recipe", None) == (recipe, columns):
@@ -126,9 +119,21 @@ def l1_l2(l1: float | None, l2: float | None) -> keras.Regularizer | None:
 
 
 def batches(
-    reviews: Reviews, columns: int, batch_size: int, shuffle_seed: int | None = None
+    reviews: Reviews,
+    columns: int,
+    batch_size: int,
+    *,
+    scale: NDArray[np.float32] | None = None,
+    shuffle_seed: int | None = None,
 ) -> tf.data.Dataset:
     """Vectorized reviews as batches for Keras; with a seed endless, in a new order every epoch.
+
+    Args:
+        reviews: vectors of `columns` values each.
+        columns: their length.
+        batch_size: reviews in a batch.
+        scale: (columns,) factors of the values; None: no scaling.
+        shuffle_seed: determines the order; None: that of `reviews`, once.
 
     Returns:
         Pairs of a (batch_size, columns) float32 SparseTensor and (batch_size,) float32 labels;
@@ -144,8 +149,11 @@ def batches(
         row = np.repeat(np.arange(len(rows)), lengths)
         ends = np.cumsum(lengths)
         chosen = np.arange(ends[-1]) + (starts - ends + lengths)[row]
-        indices = np.column_stack([row, values[chosen]])
+        column = values[chosen].astype(np.int64)
+        indices = np.column_stack([row, column])
         entries = np.ones(len(chosen), np.float32) if weights is None else weights[chosen]
+        if scale is not None:
+            entries *= scale[column]
         shape = np.array([len(rows), columns])
         return indices, entries, shape, labels[rows].astype(np.float32)
 
@@ -238,13 +246,19 @@ def memory_errors() -> Iterator[None]:
         raise
 
 
-def with_keras_classes(network: keras.Sequential, recipe: Recipe, columns: int) -> keras.Sequential:
+def with_keras_classes(
+    network: keras.Sequential,
+    recipe: Recipe,
+    columns: int,
+    scale: NDArray[np.float32] | None = None,
+) -> keras.Sequential:
     """An equivalent network of Keras's own classes; a scale is folded into its first kernel."""
     plain = build(recipe, columns, seed=0, plain=True)
-    for layer, own in zip(plain.layers, network.layers, strict=True):
-        layer.set_weights(
-            own.plain_weights() if isinstance(own, SparseDense) else own.get_weights()
-        )
+    first, *others = network.layers
+    kernel, bias = first.get_weights()
+    plain.layers[0].set_weights([kernel if scale is None else kernel * scale[:, None], bias])
+    for layer, own in zip(plain.layers[1:], others, strict=True):
+        layer.set_weights(own.get_weights())
     return plain
 
 

@@ -2,9 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from workflow.model.libraries import keras, tf
 
 
@@ -35,47 +32,27 @@ class SparseDense(keras.layers.Dense):  # type: ignore[misc]
     Weights, arguments and results are those of `Dense`, which takes its place in saved models.
 
     Args:
-        scale: (columns,) factors of the input columns; None: no scaling.
         by_rows: the kernel's gradient has only the rows of columns that occur in the batch.
     """
 
-    def __init__(
-        self,
-        units: int | None,
-        *,
-        scale: NDArray[np.float32] | None = None,
-        by_rows: bool = False,
-        **options: Any,
-    ) -> None:
+    def __init__(self, units: int | None, *, by_rows: bool = False, **options: Any) -> None:
         super().__init__(units, **options)
-        self.factors, self.by_rows = scale, by_rows
+        self.by_rows = by_rows
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         super().build(input_shape)
-        if self.factors is not None:
-            self.scale = self.add_weight(name="scale", shape=input_shape[-1:], trainable=False)
-            self.scale.assign(self.factors)
+        self.kernel.by_rows = self.by_rows  # `FastAdam` looks at it
 
     def call(self, inputs: Any, training: Any = None) -> Any:
-        indices, values, shape = inputs.indices, inputs.values, inputs.dense_shape
+        indices, shape = inputs.indices, inputs.dense_shape
         kernel = tf.convert_to_tensor(self.kernel)
-        if self.factors is not None:
-            values *= tf.gather(self.scale.value, indices[:, 1])
         if self.by_rows and training:
             columns, positions = tf.unique(indices[:, 1])
             kernel = tf.gather(self.kernel.value, columns)
             indices = tf.stack([indices[:, 0], tf.cast(positions, tf.int64)], axis=1)
             shape = tf.stack([shape[0], tf.size(columns, tf.int64)])
-        outputs = sparse_matmul(indices, values, shape, kernel)
+        outputs = sparse_matmul(indices, inputs.values, shape, kernel)
         return self.activation(outputs + self.bias)
-
-    def plain_weights(self) -> list[NDArray[np.float32]]:
-        """The weights of the `Dense` layer that gives the same results."""
-        kernel, *others = self.get_weights()
-        if self.factors is None:
-            return [kernel, *others]
-        bias, scale = others
-        return [kernel * scale[:, None], bias]
 
 
 class FastAdam(keras.optimizers.Adam):  # type: ignore[misc]
@@ -86,11 +63,23 @@ class FastAdam(keras.optimizers.Adam):  # type: ignore[misc]
     some rows, the others and their moments stay as they are (known as lazy Adam).
     """
 
+    def add_variable_from_reference(self, variable: Any, name: str, **options: Any) -> Any:
+        """As Keras has it, but with both moments of a kernel `by_rows` in one (columns, 2 * units).
+
+        Most of a step is waiting for rows from memory: two that lie side by side come at once.
+        """
+        if not getattr(variable, "by_rows", False):
+            return super().add_variable_from_reference(variable, name, **options)
+        if name == "momentum":
+            columns, units = variable.shape
+            self.moments = self.add_variable((columns, 2 * units), name="moments")
+        return self.moments
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        m, v = slots(self, variable, "momentum", "velocity")
         step = tf.cast(self.iterations + 1, tf.float32)
         powers = self.beta_1**step, self.beta_2**step
         if not isinstance(gradient, tf.IndexedSlices):
+            m, v = slots(self, variable, "momentum", "velocity")
             tf.raw_ops.ResourceApplyAdam(
                 var=variable.handle,
                 m=m.handle,
@@ -105,13 +94,14 @@ class FastAdam(keras.optimizers.Adam):  # type: ignore[misc]
             )
             return
         rows, slope = gradient.indices, gradient.values
-        mean, square = tf.gather(m, rows), tf.gather(v, rows)
+        mean, square = tf.split(tf.gather(self.moments.value, rows), 2, axis=1)
         mean += (slope - mean) * (1 - self.beta_1)
         square += (slope * slope - square) * (1 - self.beta_2)
         rate = learning_rate * tf.sqrt(1 - powers[1]) / (1 - powers[0])
         change = rate * mean / (tf.sqrt(square) + self.epsilon)
-        for moved, values in (m, mean), (v, square), (variable, tf.gather(variable, rows) - change):
-            moved.scatter_update(tf.IndexedSlices(values, rows))  # scatter_sub is slower
+        weights, moments = tf.gather(variable, rows) - change, tf.concat([mean, square], axis=1)
+        for changed, values in (variable, weights), (self.moments.value, moments):
+            changed.scatter_update(tf.IndexedSlices(values, rows))  # scatter_sub is slower
 
 
 def slots(optimizer: keras.Optimizer, variable: Any, *kinds: str) -> list[tf.Variable]:

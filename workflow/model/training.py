@@ -61,9 +61,12 @@ def fit(
     epochs: int,
     training: Reviews,
     validation: Reviews | None,
+    scale: NDArray[np.float32] | None = None,
     report: Report | None = None,
 ) -> tuple[keras.Sequential, pd.DataFrame]:
     """Train one network for `epochs`, or until the patience of the recipe ends.
+
+    All input is multiplied by `scale`, (columns,), if there is one.
 
     Returns:
         The network, and a row per epoch and split: seed, epoch (from 1), split (train or
@@ -74,9 +77,7 @@ def fit(
         InputError: the loss is no longer finite, or Keras refuses the combination of settings.
     """
     steps = math.ceil(len(training) / recipe.batch_size)
-    # The scale may depend only on the labels that this fit is trained on.
-    scale = network.log_count_ratios(training, columns) if recipe.naive_bayes_scaling else None
-    model = network.start(recipe, columns, seed, steps, scale)
+    model = network.start(recipe, columns, seed, steps)
     callbacks: list[keras.callbacks.Callback] = [Epochs(report)]
     early_stopping = None
     if recipe.patience and validation:
@@ -87,9 +88,11 @@ def fit(
     try:
         with network.memory_errors():
             logs = model.fit(
-                network.batches(training, columns, recipe.batch_size, shuffle_seed=seed),
+                network.batches(
+                    training, columns, recipe.batch_size, scale=scale, shuffle_seed=seed
+                ),
                 validation_data=validation
-                and network.batches(validation, columns, network.EVALUATION_BATCH),
+                and network.batches(validation, columns, network.EVALUATION_BATCH, scale=scale),
                 epochs=epochs,
                 steps_per_epoch=steps,
                 callbacks=callbacks,
@@ -116,21 +119,28 @@ def fit(
     return model, history
 
 
+def scale_of(recipe: Recipe, training: Reviews, columns: int) -> NDArray[np.float32] | None:
+    """The factors of the columns, which may depend only on the labels that a fit is trained on."""
+    return network.log_count_ratios(training, columns) if recipe.naive_bayes_scaling else None
+
+
 def train(recipe: Recipe, data: TrainingData, seed: int, report: Report | None = None) -> Trained:
     """Train one seed of a variant, and refit it if the recipe says so."""
     columns = data.columns
     validation, training = split_validation(data.training, data.validation_reviews)
-    model, history = fit(recipe, columns, seed, recipe.epochs, training, validation, report)
+    scale = scale_of(recipe, training, columns)
+    model, history = fit(recipe, columns, seed, recipe.epochs, training, validation, scale, report)
     history.insert(1, "fit", "first")
     predictions = None
     if recipe.refit:
-        batches = network.batches(validation, columns, network.EVALUATION_BATCH)
+        batches = network.batches(validation, columns, network.EVALUATION_BATCH, scale=scale)
         predictions, _ = network.predict(model, batches)()
         best = int(history.loc[history["kept"] == 1, "epoch"].iloc[0])
-        model, refit = fit(recipe, columns, seed, best, data.training, None, report)
+        scale = scale_of(recipe, data.training, columns)
+        model, refit = fit(recipe, columns, seed, best, data.training, None, scale, report)
         refit.insert(1, "fit", "refit")
         history = pd.concat([history, refit])
-    archive = network.to_bytes(network.with_keras_classes(model, recipe, columns))
+    archive = network.to_bytes(network.with_keras_classes(model, recipe, columns, scale))
     return Trained(archive, history, predictions)
 
 
