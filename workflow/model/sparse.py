@@ -32,7 +32,8 @@ class SparseDense(keras.layers.Dense):  # type: ignore[misc]
     Weights, arguments and results are those of `Dense`, which takes its place in saved models.
 
     Args:
-        by_rows: the kernel's gradient has only the rows of columns that occur in the batch.
+        by_rows: the kernel's gradient has only the rows of columns that occur in the batch, which
+            stay in the variable's `rows`: `FastAdam` need not fetch them from memory again.
     """
 
     def __init__(self, units: int | None, *, by_rows: bool = False, **options: Any) -> None:
@@ -41,14 +42,15 @@ class SparseDense(keras.layers.Dense):  # type: ignore[misc]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         super().build(input_shape)
-        self.kernel.by_rows = self.by_rows  # `FastAdam` looks at it
+        if self.by_rows:
+            self.kernel.value.rows = None
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         indices, shape = inputs.indices, inputs.dense_shape
         kernel = tf.convert_to_tensor(self.kernel)
         if self.by_rows and training:
             columns, positions = tf.unique(indices[:, 1])
-            kernel = tf.gather(self.kernel.value, columns)
+            kernel = self.kernel.value.rows = tf.gather(self.kernel.value, columns)
             indices = tf.stack([indices[:, 0], tf.cast(positions, tf.int64)], axis=1)
             shape = tf.stack([shape[0], tf.size(columns, tf.int64)])
         outputs = sparse_matmul(indices, inputs.values, shape, kernel)
@@ -68,7 +70,7 @@ class FastAdam(keras.optimizers.Adam):  # type: ignore[misc]
 
         Most of a step is waiting for rows from memory: two that lie side by side come at once.
         """
-        if not getattr(variable, "by_rows", False):
+        if not hasattr(variable.value, "rows"):
             return super().add_variable_from_reference(variable, name, **options)
         if name == "momentum":
             columns, units = variable.shape
@@ -99,9 +101,9 @@ class FastAdam(keras.optimizers.Adam):  # type: ignore[misc]
         square += (slope * slope - square) * (1 - self.beta_2)
         rate = learning_rate * tf.sqrt(1 - powers[1]) / (1 - powers[0])
         change = rate * mean / (tf.sqrt(square) + self.epsilon)
-        weights, moments = tf.gather(variable, rows) - change, tf.concat([mean, square], axis=1)
-        for changed, values in (variable, weights), (self.moments.value, moments):
-            changed.scatter_update(tf.IndexedSlices(values, rows))  # scatter_sub is slower
+        moments = tf.concat([mean, square], axis=1)
+        for changed, values in (variable, variable.rows - change), (self.moments.value, moments):
+            changed.scatter_update(tf.IndexedSlices(values, rows))
 
 
 def slots(optimizer: keras.Optimizer, variable: Any, *kinds: str) -> list[tf.Variable]:
