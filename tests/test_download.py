@@ -47,7 +47,7 @@ def facts(folder: Path = REVIEWS) -> dict[str, Any]:
 def test_the_archive_is_written_as_plain_arrays_in_the_order_of_keras(
     workspace, mirror, monkeypatch
 ):
-    from keras.datasets import imdb as keras_imdb
+    from workflow.model.libraries import keras
 
     download.main()
     written = {path.name: path.read_bytes() for path in REVIEWS.iterdir()}
@@ -56,7 +56,7 @@ def test_the_archive_is_written_as_plain_arrays_in_the_order_of_keras(
     assert facts() == counts | {"sha256": facts()["sha256"]}
     # Keras's own loader, its hash check switched off for the tiny archive.
     monkeypatch.setattr("keras.src.datasets.imdb.get_file", lambda **_: str(mirror / "imdb.npz"))
-    splits = keras_imdb.load_data(num_words=1000, start_char=None, index_from=0)
+    splits = keras.datasets.imdb.load_data(num_words=1000, start_char=None, index_from=0)
     for split, (x, y) in zip(("training", "test"), splits, strict=True):
         reviews = load_reviews(split)
         assert reviews.labels.tolist() == y.tolist()
@@ -295,9 +295,9 @@ def test_the_facts_of_the_notebook(real_archive, workspace, monkeypatch):
 def test_the_hash_pins_are_those_of_keras():
     import inspect
 
-    from keras.datasets import imdb as keras_imdb
+    from workflow.model.libraries import keras
 
     pins = load_params(PROJECT / "params.yaml").data.keras
-    source = inspect.getsource(keras_imdb.load_data)
+    source = inspect.getsource(keras.datasets.imdb.load_data)
     assert any(pinned in source for pinned in pins.archive_sha256)
     assert pins.url in source

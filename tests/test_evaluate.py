@@ -4,7 +4,6 @@ import json
 import math
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +18,7 @@ from workflow.evaluation.scores import (
     classification_scores,
     mean_and_std,
 )
+from workflow.model.libraries import keras
 
 
 def test_scores_of_a_small_example():

@@ -139,12 +139,12 @@ def test_a_layer_takes_what_it_does_not_set_from_its_recipe():
 
 
 def test_the_names_are_those_of_keras():
-    from keras import optimizers
-    from keras.src import activations, losses
+    from workflow.model.libraries import keras
 
-    assert set(ACTIVATIONS) == set(activations.ALL_OBJECTS_DICT)
+    optimizers, source = keras.optimizers, keras.src
+    assert set(ACTIVATIONS) == set(source.activations.ALL_OBJECTS_DICT)
     # Two abstract classes are in Keras's table that are no losses.
-    assert set(LOSSES) == set(losses.ALL_OBJECTS_DICT) - {"Loss", "LossFunctionWrapper"}
+    assert set(LOSSES) == set(source.losses.ALL_OBJECTS_DICT) - {"Loss", "LossFunctionWrapper"}
     for name in OPTIMIZERS:
         assert isinstance(optimizers.get(name), optimizers.Optimizer)
     table = optimizers.get.__globals__["ALL_OBJECTS_DICT"]

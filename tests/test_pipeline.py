@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from tests.conftest import (
@@ -16,6 +15,7 @@ from tests.conftest import (
     stages_run,
     try_in,
 )
+from workflow.model.libraries import keras
 
 
 def test_a_full_run_has_every_stage(dvc: Dvc):

@@ -21,7 +21,6 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-import keras
 import numpy as np
 import pytest
 import requests
@@ -32,6 +31,7 @@ from tests.conftest import PROJECT, call, edit_params, make_workspace, refusal
 from tests.test_remotes import free_port, serving
 from workflow.base.files import PREDICTIONS, REVIEWS, read_json, write_json
 from workflow.base.reviews import Reviews, load_reviews
+from workflow.model.libraries import keras
 from workflow.serving.predictor import Predictor, column_weights, sparse
 from workflow.text.vocabulary import Vocabulary, with_line_breaks
 

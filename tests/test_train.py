@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from workflow.base.errors import InputError
 from workflow.base.reviews import Reviews, split_validation
 from workflow.model import network, reproducible, seeds, sparse, training
+from workflow.model.libraries import keras, tf
 from workflow.model.params import Layer, Recipe
 from workflow.model.training import TrainingData
 
