@@ -271,15 +271,21 @@ def test_a_saved_network_predicts_what_the_network_with_the_scale_does():
 
 def test_a_fit_scales_by_the_reviews_that_it_is_trained_on():
     """It has the losses of a training on scaled values. A refit has the validation reviews too."""
-    data = make_data()
-    _, train_reviews = split_validation(data.training, 30)
+    data, plain = make_data(), make_recipe(layers=[])
+    validation, train_reviews = split_validation(data.training, 30)
     scaled = make_recipe(layers=[], naive_bayes_scaling=True, refit=True)
-    history = training.train(scaled, data, 1).history
+    trained = training.train(scaled, data, 1)
     for fit_, reviews in (("first", train_reviews), ("refit", data.training)):
         scale = network.log_count_ratios(reviews, NUM_WORDS)
-        values = replace(reviews, weights=scale[reviews.values])
-        _, expected = training.fit(make_recipe(layers=[]), NUM_WORDS, 1, 2, values, None)
-        found = history[(history["fit"] == fit_) & (history["split"] == "train")]
+        values, held_out = (replace(r, weights=scale[r.values]) for r in (reviews, validation))
+        if fit_ == "refit":
+            _, expected = training.fit(plain, NUM_WORDS, 1, 2, values, None)
+        else:
+            model, expected = training.fit(plain, NUM_WORDS, 1, 2, values, held_out)
+            ((batch, _),) = network.batches(held_out, NUM_WORDS, 30)
+            assert trained.validation is not None
+            np.testing.assert_allclose(trained.validation, model(batch)[:, 0], rtol=1e-4)
+        found = trained.history[trained.history["fit"] == fit_]
         np.testing.assert_allclose(found["loss"], expected["loss"], rtol=1e-4)
 
 
