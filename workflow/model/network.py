@@ -55,7 +55,7 @@ def build(
     for number, layer in enumerate(layers, 1):
         kernel_penalty = l1_l2(layer.kernel_l1, layer.kernel_l2)
         if number == 1 and recipe.naive_bayes_scaling and not training:
-            kernel_penalty = None  # of the kernel without the scale
+            kernel_penalty = None  # meant for weights without the scale
         options: dict[str, Any] = {
             "name": f"hidden_{number}" if number < len(layers) else "output",
             "activation": layer.activation,

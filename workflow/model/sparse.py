@@ -32,8 +32,9 @@ class SparseDense(keras.layers.Dense):  # type: ignore[misc]
     Weights, arguments and results are those of `Dense`, which takes its place in saved models.
 
     Args:
-        by_rows: the kernel's gradient has only the rows of columns that occur in the batch, which
-            stay in the variable's `rows`: `FastAdam` need not fetch them from memory again.
+        by_rows: the kernel's gradient has only the rows of columns that occur in the batch. Their
+            weights stay in the variable's `rows` until the end of the step, for `FastAdam`, which
+            then need not fetch them from memory again.
     """
 
     def __init__(self, units: int | None, *, by_rows: bool = False, **options: Any) -> None:

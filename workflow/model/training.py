@@ -120,7 +120,7 @@ def fit(
 
 
 def scale_of(recipe: Recipe, training: Reviews, columns: int) -> NDArray[np.float32] | None:
-    """The factors of the columns, which may depend only on the labels that a fit is trained on."""
+    """The (columns,) factors of a fit, from the labels it is trained on alone; None: no scaling."""
     return network.log_count_ratios(training, columns) if recipe.naive_bayes_scaling else None
 
 
