@@ -74,7 +74,7 @@ def notebook(sandbox: Sandbox) -> Measured:
     folder = sandbox.clone("three")
     variants = {name: {"recipe": f"baselines.{name}", "features": "multi_hot"} for name in SYSTEMS}
     set_params(folder, {"train.seeds": 1, "variants": variants})
-    there, here = sandbox.notebook, run(folder, "dvc", "repro", "plot", "curves")
+    there, here = sandbox.notebook, run(folder, "dvc", "repro", "plot")
     return {"three": [there.seconds, here.seconds], "peak": [there.peak, here.peak]}
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 
 from workflow.base import files
 from workflow.base.errors import InputError, run, warn
-from workflow.base.files import HELD_OUT, PREDICTIONS, DataFacts, PredictionFacts
+from workflow.base.files import HELD_OUT, HISTORY, PREDICTIONS, DataFacts, PredictionFacts
 from workflow.base.reviews import load_reviews, split_validation
 from workflow.evaluation import results
 from workflow.evaluation.params import CompareParams
@@ -30,15 +30,18 @@ RARE = 0.3  # a smaller share of the test reviews makes accuracy alone misleadin
 
 
 def remove_leftovers(variants: Collection[str]) -> None:
-    """Delete the predictions of variants that are not in params.yaml any more.
+    """Delete predictions and learning curves of variants that are not in params.yaml any more.
 
-    DVC leaves them behind and hashes them as a part of this stage's dependency, so that dvc.lock
-    would hold only for clones in which they are left, too. Its cache still has them.
+    DVC leaves them behind in folders that this stage and plot depend on, so that dvc.lock would
+    hold only for clones in which they are left, too. DVC's cache and Git still have them.
     """
-    for path in PREDICTIONS.glob("*"):
-        if path.is_dir() and path.name not in variants:
+    for path in [*PREDICTIONS.glob("*/"), *HISTORY.glob("*.csv")]:
+        if path.stem not in variants:
             print(f"{path} belongs to no variant in params.yaml: deleted")
-            shutil.rmtree(path)
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def unbalanced_scores(scores: pd.DataFrame) -> dict[str, float]:

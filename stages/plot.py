@@ -1,8 +1,8 @@
-"""Stage plot: the comparison of the variants, and their errors.
+"""Stage plot: the comparison of the variants, their errors, and the learning curves of each.
 
-reads   params.yaml (variants, train, compare), docs/notebook_values.csv,
-        metrics/{metrics.json,scores.csv,differences.csv,correct/}
-writes  plots/figures/{test_accuracy,differences,error_rates}.png
+reads   params.yaml (variants and their recipes, train, compare), docs/notebook_values.csv,
+        plots/history/, metrics/{metrics.json,scores.csv,differences.csv,correct/}
+writes  plots/figures/{test_accuracy,differences,error_rates,learning_curves_VARIANT}.png
 """
 
 from pathlib import Path
@@ -14,12 +14,22 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from workflow.base.errors import run
-from workflow.base.files import CORRECT, NOTEBOOK_VALUES, SCORES, DataFacts, read_csv
+from workflow.base.files import (
+    CORRECT,
+    FIGURES,
+    NOTEBOOK_VALUES,
+    SCORES,
+    DataFacts,
+    empty_folder,
+    read_csv,
+)
 from workflow.base.labels import CLASSES
+from workflow.charts.learning_curves import learning_curves
 from workflow.charts.style import COLOURS, beside, number_of, percent, rows, save
 from workflow.evaluation import results
 from workflow.evaluation.params import CompareParams
 from workflow.evaluation.significance import difference
+from workflow.model.params import Recipe
 from workflow.params import load_params
 
 OFFSETS = {"validation": -0.17, "test": 0.17}  # of the two lines in a variant's row
@@ -138,13 +148,23 @@ def error_rates(scores: pd.DataFrame, facts: DataFacts) -> Path:
     )
 
 
+def parts_of_loss(recipe: Recipe) -> str:
+    """What the loss in the history of a recipe is the sum of."""
+    return recipe.loss.replace("_", " ") + (" and penalties" if recipe.penalties else "")
+
+
 def main() -> None:
     params, facts = load_params(), results.read_facts()
     scores = results.read_scores(SCORES, params.variants, params.train.all_seeds)
     correct = {v: results.read_correct(CORRECT / f"{v}.npz") for v in params.variants}
+    histories = {v: results.read_history(v, params.train.all_seeds) for v in params.variants}
+
+    empty_folder(FIGURES)
     print(test_accuracy(accuracies(correct), notebook_accuracies(), facts))
     print(differences(results.read_differences(), params.compare, facts))
     print(error_rates(scores, facts))
+    for variant, history in histories.items():
+        print(learning_curves(history, parts_of_loss(params.recipe(variant)), facts))
 
 
 if __name__ == "__main__":

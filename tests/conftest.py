@@ -225,7 +225,7 @@ def seen_in_chromium(page: Path, width: int, script: str, *, dark: bool = False)
 # --- a Git repository with DVC results ------------------------------------------------------------
 
 TRAINED = ["single", "candidate"]
-PER_VARIANT = ("train", "evaluate", "curves")
+PER_VARIANT = ("train", "evaluate")
 STAGES = ["download", "vectorize@multi_hot", "vectorize@ngrams"]
 STAGES += [f"{stage}@{variant}" for stage in PER_VARIANT for variant in TRAINED]
 STAGES += ["compare", "plot"]
@@ -323,7 +323,7 @@ def forget_what_only_git_keeps(cache: Path) -> None:
     listed = outs[str(CORRECT)]
     (cache / "files/md5" / listed[:2] / listed[2:]).unlink()
     for record in [*(cache / "runs").glob("*/*/*")]:
-        if re.search(r"stages\.(compare|curves|plot)", record.read_text()):
+        if re.search(r"stages\.(compare|plot)", record.read_text()):
             shutil.rmtree(record.parent)
 
 

@@ -17,9 +17,10 @@ from matplotlib.figure import Figure
 from ruamel.yaml import YAML
 
 from commands.plots_page import VEGA_LITE, page
-from stages import curves, plot
+from stages import plot
 from tests.conftest import PROJECT, TRAINED, Dvc, seen_in_chromium, try_in
 from workflow.base.files import DataFacts
+from workflow.charts.learning_curves import epoch_ticks, learning_curves
 from workflow.charts.style import COLOURS
 from workflow.evaluation.params import CompareParams
 from workflow.evaluation.results import Correct
@@ -140,13 +141,13 @@ def test_dvc_draws_its_charts_without_a_network(copy: Path, dvc: Dvc):
     })()"""
     light, dark = (seen_in_chromium(html, 500, script, dark=dark) for dark in (False, True))
     assert all({"workspace", "HEAD"} <= set(texts) for texts in light["charts"])
-    differences, accuracies, *learning_curves = light["charts"]  # these come last
+    differences, accuracies, *histories = light["charts"]  # these come last
     assert "Accuracy minus that of single" in differences
     assert "Test accuracy" in accuracies
-    assert len(learning_curves) == len(TRAINED)
-    (single,) = [texts for texts in learning_curves if "single" in texts]
+    assert len(histories) == len(TRAINED)
+    (single,) = [texts for texts in histories if "single" in texts]
     assert [text for text in single if re.fullmatch(r"\d", text)] == ["1", "2"] * 2  # epochs
-    assert light["images"]
+    assert len(light["images"]) == 2  # error_rates.png of both: the other pictures are charts, too
     assert all(light["images"])  # widths
     assert light["cut"] == 0
     assert [light["fill"], dark["fill"]] == ["#000", "#fff"]
@@ -406,7 +407,7 @@ def history(*seeds: list[tuple[float, float]], kept: list[int]) -> pd.DataFrame:
 def test_a_learning_curve_is_the_mean_of_the_seeds_within_their_range(drawn: list[Any]):
     """In the two epochs that both have; what follows is drawn of the first seed alone."""
     two = history([(0.5, 0.6), (0.3, 0.4), (0.1, 0.5)], [(0.7, 0.8), (0.5, 0.2)], kept=[2, 2])
-    curves.learning_curves(two, RECIPE, FACTS)
+    learning_curves(two, plot.parts_of_loss(RECIPE), FACTS)
     (figure,) = drawn
     loss, accuracy = figure.axes
     assert words(figure) == [
@@ -443,8 +444,8 @@ def test_a_learning_curve_is_the_mean_of_the_seeds_within_their_range(drawn: lis
 def test_losses_that_would_flatten_the_rest_are_above_the_axis(drawn: list[Any]):
     """The axis ends at three times the highest validation loss after the lowest: 0.2 of epoch 3."""
     for first in ((9, 5), (0.5, 0.5)):
-        curves.learning_curves(history([first, (0.1, 0.1), (0, 0.2)], kept=[3]), RECIPE, FACTS)
-    curves.learning_curves(history([(9, 5), (0.1, 0.1)], kept=[2]), RECIPE, FACTS)
+        learning_curves(history([first, (0.1, 0.1), (0, 0.2)], kept=[3]), "mse", FACTS)
+    learning_curves(history([(9, 5), (0.1, 0.1)], kept=[2]), "mse", FACTS)
     clipped, whole, to_the_end = drawn
     assert clipped.axes[0].get_ylim() == pytest.approx((0, 0.6))
     assert to_the_end.axes[0].get_ylim() == pytest.approx((0, 0.3))
@@ -460,7 +461,7 @@ def test_the_picture_says_which_epochs_are_kept_and_what_a_refit_and_penalties_a
     kept = history([(4, 3), (0, 1), (0, 2)], [(4, 1), (0, 2), (0, 2)], kept=[3, 2])
     refit = kept[kept["split"] == "train"].assign(fit="refit", loss=9.0, accuracy=9.0, epoch=9)
     penalized = RECIPE.model_copy(update={"activity_l2": 0.1})
-    curves.learning_curves(pd.concat([kept, refit]), penalized, FACTS)
+    learning_curves(pd.concat([kept, refit]), plot.parts_of_loss(penalized), FACTS)
     (figure,) = drawn
     lowest = "single: the validation loss is lowest after epochs 1 to 2, but kept after epochs"
     assert words(figure)[0] == f"{lowest} 2 to 3"
@@ -474,17 +475,16 @@ def test_the_picture_says_which_epochs_are_kept_and_what_a_refit_and_penalties_a
 
 
 def test_the_epochs_on_the_axis_are_whole_and_begin_with_one():
-    assert curves.epoch_ticks(1) == [1]
-    assert curves.epoch_ticks(12) == [*range(1, 13)]
-    assert curves.epoch_ticks(13) == [1, 5, 10]
-    assert curves.epoch_ticks(45) == [1, 10, 20, 30, 40]
-    assert curves.epoch_ticks(100) == [1, 50, 100]
+    assert epoch_ticks(1) == [1]
+    assert epoch_ticks(12) == [*range(1, 13)]
+    assert epoch_ticks(13) == [1, 5, 10]
+    assert epoch_ticks(45) == [1, 10, 20, 30, 40]
+    assert epoch_ticks(100) == [1, 50, 100]
 
 
 def test_a_notebooks_shell_changes_no_picture(copy: Path):
     """It names a backend that this environment may lack; Matplotlib would end the stage."""
-    names = ("differences", "test_accuracy", "error_rates")
-    figures = [copy / f"plots/figures/{name}.png" for name in names]
+    figures = sorted((copy / "plots/figures").glob("*.png"))
     before = [figure.read_bytes() for figure in figures]
     for figure in figures:
         figure.unlink()

@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 from stages import compare
 from tests.conftest import TRAINED, Dvc, call, edit_params, refusal, stages_run
 from workflow.base.errors import InputError
-from workflow.base.files import CORRECT, DIFFERENCES, METRICS, PREDICTIONS, SCORES, PredictionFacts
+from workflow.base.files import (
+    CORRECT,
+    DIFFERENCES,
+    FIGURES,
+    HISTORY,
+    METRICS,
+    PREDICTIONS,
+    SCORES,
+    PredictionFacts,
+)
 from workflow.base.reviews import Reviews
 from workflow.evaluation.params import CompareParams
 from workflow.evaluation.results import (
@@ -289,9 +298,13 @@ def test_results_of_a_removed_variant_do_no_harm(copy: Path, dvc: Dvc):
     assert stages_run(dvc("repro")) == ["compare", "plot"]
     assert "up to date" in dvc("status")
     assert "candidate" not in (copy / METRICS).read_text()
+    drawn = {path.stem for path in (copy / FIGURES).iterdir()}
+    assert drawn == {"differences", "error_rates", "learning_curves_single", "test_accuracy"}
     lock = (copy / "dvc.lock").read_bytes()
     shutil.copytree(copy / PREDICTIONS / "single", copy / PREDICTIONS / "candidate")
+    shutil.copy(copy / HISTORY / "single.csv", copy / HISTORY / "candidate.csv")
     assert stages_run(dvc("repro")) == ["compare"]
+    assert [path.name for path in (copy / HISTORY).iterdir()] == ["single.csv"]
     assert (copy / "dvc.lock").read_bytes() == lock
     (copy / "params.yaml").write_text(params)
     assert stages_run(dvc("repro")) == ["compare", "plot"]  # the rest is in DVC's run cache

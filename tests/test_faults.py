@@ -97,8 +97,14 @@ def all_end(processes: list[psutil.Process]) -> bool:
     return bool(wait_for(ended))
 
 
-KILLED = ["download", "vectorize@ngrams", "train@candidate", "evaluate@candidate"]
-KILLED += ["curves@candidate", "compare", "plot"]  # each script once
+KILLED = [
+    "download",
+    "vectorize@ngrams",
+    "train@candidate",
+    "evaluate@candidate",
+    "compare",
+    "plot",
+]
 
 
 @pytest.mark.faults
@@ -209,7 +215,7 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, repository: Path):
         for output, stage, *item in (
             ("data/reviews", "download"),
             ("data/multi_hot", "vectorize", "multi_hot"),
-            ("plots/figures", "curves", "single"),
+            ("plots/figures", "plot"),
         ):
             shutil.rmtree(output)  # as DVC does it
             full = fill(folder)

@@ -36,11 +36,10 @@ def run_all() -> dict[str, Any]:
     call("stages.download")
     for features in ("multi_hot", "ngrams"):
         call("stages.vectorize", features)
-    for stage in ("train", "evaluate", "curves"):
+    for stage in ("train", "evaluate"):
         for variant in TRAINED:
             call(f"stages.{stage}", variant)
-        if stage == "evaluate":
-            call("stages.compare")
+    call("stages.compare")
     call("stages.plot")
 
     figures = [*FIGURES.glob("*.png")]

@@ -25,7 +25,7 @@ DIFFERENCES = Path("metrics/differences.csv")
 SCORES = Path("metrics/scores.csv")
 CORRECT = Path("metrics/correct")
 HELD_OUT_REVIEWS = Path("metrics/reviews.npz")
-FIGURES = Path("plots/figures")  # written by curves and plot
+FIGURES = Path("plots/figures")  # written by plot
 NOTEBOOK_VALUES = Path("docs/notebook_values.csv")  # written by hand
 
 HELD_OUT = ("validation", "test")

@@ -1,4 +1,4 @@
-"""The style that the pictures in plots/figures share, drawn with Matplotlib.
+"""The pictures in plots/figures, drawn with Matplotlib: their style, and the learning curves.
 
-Used by the stages curves and plot.
+Used by the stage plot.
 """

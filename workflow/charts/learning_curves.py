@@ -1,10 +1,4 @@
-"""Stage curves@VARIANT: the learning curves of one variant.
-
-usage   python -m stages.curves VARIANT
-reads   params.yaml (train, variants.VARIANT and its recipe), plots/history/VARIANT.csv,
-        data/FEATURES/facts.json
-writes  plots/figures/learning_curves_VARIANT.png
-"""
+"""The learning curves of a variant, from plots/history/VARIANT.csv."""
 
 from pathlib import Path
 
@@ -13,12 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from workflow.base.errors import run
-from workflow.base.files import DataFacts, FeatureFacts, features_folder, read_json
+from workflow.base.files import DataFacts
 from workflow.charts.style import COLOURS, number_of, percent, save
-from workflow.evaluation.results import read_history
-from workflow.model.params import Recipe
-from workflow.params import item_from_argv, load_params
 
 TOP = 3  # of the axis of losses: so many times the highest validation loss after the lowest
 
@@ -62,7 +52,7 @@ def mark_lowest_loss(axis: Axes, first: pd.DataFrame) -> list[str]:
     return ["the first losses are above the axis"]
 
 
-def learning_curves(history: pd.DataFrame, recipe: Recipe, facts: DataFacts) -> Path:
+def learning_curves(history: pd.DataFrame, loss: str, facts: DataFacts) -> Path:
     """Loss and accuracy by epoch: mean and range over the seeds.
 
     After the last epoch that all seeds have, the remaining ones are drawn one by one.
@@ -70,7 +60,9 @@ def learning_curves(history: pd.DataFrame, recipe: Recipe, facts: DataFacts) -> 
     first = history[history["fit"] == "first"]
     lengths = first.groupby("seed")["epoch"].max()
     common, last = lengths.min(), lengths.max()
-    _, axes = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    # Fixed, since a layout that is computed takes as long as all the rest.
+    margins = {"left": 0.07, "right": 0.99, "bottom": 0.21, "top": 0.89, "wspace": 0.18}
+    _, axes = plt.subplots(1, 2, figsize=(10, 4.2), gridspec_kw=margins)
     for axis, quantity in zip(axes, ("loss", "accuracy"), strict=True):
         for split, dashes in (("train", "--"), ("validation", "-")):
             colour, curves = COLOURS[split], first[first["split"] == split]
@@ -91,8 +83,7 @@ def learning_curves(history: pd.DataFrame, recipe: Recipe, facts: DataFacts) -> 
         axis.set_xticks(epoch_ticks(last))
         axis.set_xlim(1 - 0.03 * last, 1.03 * last)
         axis.grid()
-    name = recipe.loss.replace("_", " ")
-    axes[0].set_ylabel(f"loss: {name}{' and penalties' if recipe.penalties else ''}")
+    axes[0].set_ylabel(f"loss: {loss}")
     axes[1].set_ylabel("accuracy")
     axes[1].yaxis.set_major_formatter(percent)
     notes = [f"mean and range over {number_of(len(lengths))}"]
@@ -105,15 +96,3 @@ def learning_curves(history: pd.DataFrame, recipe: Recipe, facts: DataFacts) -> 
     variant = history["variant"].iloc[0]
     title = f"{variant}: {headline(first)}"
     return save(facts, f"learning_curves_{variant}", title, "; ".join(notes))
-
-
-def main() -> None:
-    params = load_params()
-    variant = item_from_argv()
-    facts = read_json(features_folder(params.features_of(variant)) / "facts.json", FeatureFacts)
-    history = read_history(variant, params.train.all_seeds)
-    print(learning_curves(history, params.recipe(variant), facts))
-
-
-if __name__ == "__main__":
-    run(main)
