@@ -111,7 +111,7 @@ def test_the_project_below_the_root_of_a_repository(
         run_in(tmp_path / "larger", f"git {line}")
     monkeypatch.chdir(folder)
     for module, arguments, printed in (
-        ("verify", [], "19 outputs are what dvc.lock says\n"),
+        ("verify", [], "15 outputs are what dvc.lock says\n"),
         ("sweep", [], "No experiment to compare"),
         ("review", ["HEAD"], "**No accuracy changed.**"),
     ):
