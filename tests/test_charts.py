@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -18,7 +19,7 @@ from ruamel.yaml import YAML
 
 from commands.plots_page import VEGA_LITE, page
 from stages import plot
-from tests.conftest import PROJECT, TRAINED, Dvc, seen_in_chromium, try_in
+from tests.conftest import PROJECT, TRAINED, Dvc, edit_params, seen_in_chromium, try_in
 from workflow.base.files import DataFacts
 from workflow.charts.learning_curves import epoch_ticks, learning_curves
 from workflow.charts.style import COLOURS
@@ -170,13 +171,15 @@ NAN = float("nan")
 
 
 @pytest.fixture
-def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """The figures drawn so far, which are not written."""
     figures: list[Any] = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(plt, "close", figures.append)
     monkeypatch.setattr(Figure, "savefig", Mock())
-    return figures
+    with monkeypatch.context() as patch:
+        patch.setattr(plt, "close", figures.append)
+        yield figures
+    plt.close("all")
 
 
 def marks(axis: Any) -> list[Any]:
@@ -472,6 +475,39 @@ def test_the_picture_says_which_epochs_are_kept_and_what_a_refit_and_penalties_a
     for axis in figure.axes:
         assert [text[:2] for text in texts(axis)] == [("1 of 2", 2), ("1 of 2", 3)]
         assert max(line.get_xdata().max() for line in axis.lines) == 3
+
+
+@pytest.mark.parametrize("losses", [(0.9, 0.1), (0.0022, 0.0011), (2e4, 1e4)])
+def test_nothing_overlaps_within_the_fixed_margins(losses: tuple[float, float], drawn: list[Any]):
+    """Whatever the length of the numbers beside the axes."""
+    loss = "binary focal crossentropy and penalties"
+    close = history([losses, losses[::-1]], kept=[2])
+    for accuracies in ((0.3, 0.9), (0.99901, 0.99902)):
+        close["accuracy"] = accuracies * 2
+        learning_curves(close, loss, FACTS)
+    for figure in drawn:
+        left, right = (axis.get_tightbbox() for axis in figure.axes)
+        assert left.x0 >= 0
+        assert left.x1 <= right.x0
+        assert right.x1 <= figure.bbox.x1
+        title, notes = (text.get_window_extent() for text in figure.texts)
+        assert notes.y1 <= left.y0 < left.y1 <= title.y0
+
+
+def test_the_stage_draws_the_history_of_each_variant_with_its_own_loss(
+    copy: Path, drawn: list[Any], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(copy)
+    removed = copy / "plots/figures/learning_curves_removed.png"
+    removed.touch()
+    edit_params(copy, model__loss="mse", model__kernel_l2=0.1)
+    plot.main()
+    labels = {words(f)[0].split(":")[0]: f.axes[0].get_ylabel() for f in drawn[3:]}
+    assert labels == {
+        "single": "loss: mean squared error",
+        "candidate": "loss: mse and penalties",
+    }
+    assert not removed.exists()
 
 
 def test_the_epochs_on_the_axis_are_whole_and_begin_with_one():

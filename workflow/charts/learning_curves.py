@@ -61,7 +61,7 @@ def learning_curves(history: pd.DataFrame, loss: str, facts: DataFacts) -> Path:
     lengths = first.groupby("seed")["epoch"].max()
     common, last = lengths.min(), lengths.max()
     # Fixed, since a layout that is computed takes as long as all the rest.
-    margins = {"left": 0.07, "right": 0.99, "bottom": 0.21, "top": 0.89, "wspace": 0.18}
+    margins = {"left": 0.09, "right": 0.99, "bottom": 0.21, "top": 0.89, "wspace": 0.28}
     _, axes = plt.subplots(1, 2, figsize=(10, 4.2), gridspec_kw=margins)
     for axis, quantity in zip(axes, ("loss", "accuracy"), strict=True):
         for split, dashes in (("train", "--"), ("validation", "-")):
