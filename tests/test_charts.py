@@ -256,6 +256,7 @@ def test_the_accuracies_are_drawn_with_their_intervals_the_best_on_validation_fi
         KERAS,
     ]
     assert names(axis) == ["other", "single"]
+    assert axis.get_ylim() == (1.5, -0.5)  # from below: row 0 is on top
     assert marks(axis) == [
         (VALIDATION, "s", [[0.9, -0.17], [0.8, 0.83]]),
         (TEST, "o", [[0.7, 0.17], [0.95, 1.17]]),
@@ -305,6 +306,7 @@ def test_the_notebook_is_drawn_for_its_own_reviews_alone_and_one_seed_has_no_int
         assert texts(axis) == [("80.00%", 1.02, -0.17), ("80.00%", 1.02, 0.17)]
         assert words(figure)[1].startswith("one seed per variant")
         assert words(figure)[2].startswith(source)
+        assert not figure.texts[1].get_parse_math()  # a file may be named a$b$.csv
 
 
 @pytest.mark.filterwarnings("error")
@@ -326,7 +328,7 @@ def test_every_variant_has_a_row_and_equally_good_ones_are_in_the_order_of_param
 def test_a_difference_is_drawn_with_its_interval_and_its_verdict(drawn: list[Any]):
     rows = table(
         worst=[(-0.02, -0.03, -0.01, "worse"), (-0.01, -0.04, 0.02, "~")],
-        best=[(0.01, 0.005, 0.02, "better"), (0.03, 0.01, 0.04, "better")],
+        best=[(0.01, 0.005, 0.02, "better"), (0.03, 0.01, 0.04, "trivial")],
     )
     plot.differences(rows, COMPARE, FACTS)
     (figure,) = drawn
@@ -345,7 +347,7 @@ def test_a_difference_is_drawn_with_its_interval_and_its_verdict(drawn: list[Any
     assert of_test == (TEST, [[[1, 0.17], [4, 0.17]], [[-4, 1.17], [2, 1.17]]])
     assert texts(axis) == [
         ("better", 2, -0.17),
-        ("better", 4, 0.17),
+        ("trivial", 4, 0.17),
         ("worse", -1, 0.83),
         ("~", 2, 1.17),
     ]
@@ -370,7 +372,7 @@ def test_without_an_interval_or_a_smallest_effect_neither_is_drawn(drawn: list[A
 
 def test_the_error_rates_are_the_shares_of_negative_and_of_positive_reviews(drawn: list[Any]):
     """Of 10 negative and 20 positive reviews; the best on the validation reviews comes first."""
-    single, other = [(0.8, 1, 8), (0.82, 3, 4), (0.84, 2, 6)], [(0.9, 5, 1), (0.9, 5, 1)]
+    single, other = [(0.8, 1, 8), (0.82, 3, 4), (0.95, 2, 6)], [(0.9, 5, 1), (0.9, 5, 1)]
     plot.error_rates(scores(single=single, other=other), FACTS)
     plot.error_rates(scores(single=[(1.0, 0, 0)]).assign(test_true_negatives=0), FACTS)
     figure, without_negatives = drawn
@@ -442,6 +444,13 @@ def test_a_learning_curve_is_the_mean_of_the_seeds_within_their_range(drawn: lis
     assert legend(accuracy) == []
     assert loss.get_ylabel() == "loss: mean squared error"
     assert accuracy.get_ylabel() == "accuracy"
+    assert accuracy.yaxis.get_major_formatter()(0.825, 0) == "82.5%"
+
+
+def test_the_lowest_mean_is_that_of_the_epochs_that_all_seeds_have(drawn: list[Any]):
+    uneven = history([(0.5, 0.6), (0.3, 0.4), (0.1, 0.1)], [(0.7, 0.8), (0.5, 0.2)], kept=[3, 2])
+    learning_curves(uneven, plot.parts_of_loss(RECIPE), FACTS)
+    assert marks(drawn[0].axes[0])[-1] == (VALIDATION, "v", [[2, 0.3]])
 
 
 def test_losses_that_would_flatten_the_rest_are_above_the_axis(drawn: list[Any]):
@@ -518,14 +527,16 @@ def test_the_epochs_on_the_axis_are_whole_and_begin_with_one():
     assert epoch_ticks(100) == [1, 50, 100]
 
 
-def test_a_notebooks_shell_changes_no_picture(copy: Path):
-    """It names a backend that this environment may lack; Matplotlib would end the stage."""
+def test_neither_a_notebooks_shell_nor_a_users_style_changes_a_picture(copy: Path, tmp_path: Path):
+    """The shell names a backend that this environment may lack; Matplotlib would end the stage."""
     figures = sorted((copy / "plots/figures").glob("*.png"))
     before = [figure.read_bytes() for figure in figures]
     for figure in figures:
         figure.unlink()
-    inline = {"MPLBACKEND": "module://matplotlib_inline.backend_inline_of_nobody"}
-    ran = try_in(copy, "python -m stages.plot", **inline)
+    style = tmp_path / "matplotlibrc"
+    style.write_text("lines.linewidth: 9")
+    inline = "module://matplotlib_inline.backend_inline_of_nobody"
+    ran = try_in(copy, "python -m stages.plot", MPLBACKEND=inline, MATPLOTLIBRC=str(style))
     assert (ran.returncode, ran.stderr) == (0, "")
     assert [figure.read_bytes() for figure in figures] == before
     assert not re.search(b"Software|tIME", b"".join(before))
