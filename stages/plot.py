@@ -6,11 +6,9 @@ writes  plots/figures/{test_accuracy,differences,error_rates,learning_curves_VAR
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from workflow.base.errors import run
@@ -24,6 +22,7 @@ from workflow.base.files import (
     read_csv,
 )
 from workflow.base.labels import CLASSES
+from workflow.charts.intervals import OFFSETS, interval_chart
 from workflow.charts.learning_curves import learning_curves
 from workflow.charts.style import COLOURS, beside, number_of, percent, rows, save
 from workflow.evaluation import results
@@ -32,8 +31,6 @@ from workflow.evaluation.significance import difference
 from workflow.model.params import Recipe
 from workflow.params import load_params
 
-OFFSETS = {"validation": -0.17, "test": 0.17}  # of the two lines in a variant's row
-MARKERS = {"validation": "s", "test": "o"}
 ABOVE = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 3, "fontsize": 9}  # of a legend
 
 
@@ -52,25 +49,6 @@ def accuracies(correct: dict[str, results.Correct]) -> pd.DataFrame:
         for variant, bits in correct.items()
         for split, right in bits.by_split.items()
     )
-
-
-def interval_chart(table: pd.DataFrame) -> tuple[Axes, list[str], list[dict[Any, Any]]]:
-    """Draw the means with their intervals, the best variant on the validation reviews on top.
-
-    The result on the validation reviews is a little above the variant's row, that on test below.
-    Returns the axis, the variants from top to bottom, and the results with their height, `row`.
-    """
-    means = table[table["split"] == "validation"].set_index("variant")["mean"]
-    ranks = means.rank(method="first", ascending=False) - 1
-    heights = table["variant"].map(ranks) + table["split"].map(OFFSETS)
-    variants = list(ranks.sort_values().index)
-    axis = rows(1, variants, 0.5).axes[0]
-    table = table.assign(row=heights.astype(float)).sort_values("row")
-    for split, marker in MARKERS.items():
-        drawn, colour = table[table["split"] == split], COLOURS[split]
-        axis.hlines(drawn["row"], drawn["low"], drawn["high"], colour, linewidth=2)
-        axis.plot(drawn["mean"], drawn["row"], marker, color=colour, label=split)
-    return axis, variants, table.to_dict("records")
 
 
 def test_accuracy(table: pd.DataFrame, notebook: dict[str, float], facts: DataFacts) -> Path:

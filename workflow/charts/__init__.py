@@ -1,4 +1,4 @@
-"""The pictures in plots/figures, drawn with Matplotlib: their style, and the learning curves.
+"""The pictures in plots/figures, drawn with Matplotlib: their style, intervals, learning curves.
 
 Used by the stage plot.
 """
