@@ -32,6 +32,8 @@ from tests.conftest import (
 from workflow.base.errors import InputError
 from workflow.base.files import atomic_folder
 
+RWLOCK = ".dvc/tmp/rwlock"
+
 # --- kills ----------------------------------------------------------------------------------------
 
 
@@ -56,6 +58,15 @@ def recorded(repository: Path) -> dict[str, Any]:
 def is_whole(lock: dict[str, Any], whole: dict[str, Any], stage: str) -> bool:
     """Whether only this stage is missing, at most: DVC writes the file over, line by line."""
     return lock in (whole, {name: whole[name] for name in whole if name != stage})
+
+
+def is_json(path: Path) -> bool:
+    """As is_whole: DVC empties the file, then writes it. It is no result, so nobody has a copy."""
+    try:
+        json.loads(path.read_text())
+    except ValueError:
+        return False
+    return True
 
 
 @contextmanager
@@ -126,13 +137,29 @@ def test_a_killed_stage_is_no_result(stage: str, copy: Path, repository: Path, d
                     output, _ = process.communicate(timeout=PATIENCE)
                     assert all_end(found)
                 assert stage in recorded(copy) or process.returncode != 0, output
+                if target == "dvc" and not is_json(copy / RWLOCK):
+                    (copy / RWLOCK).unlink()
                 if target == "dvc" and not is_whole(recorded(copy), whole, stage):
-                    run_in(copy, "git checkout dvc.lock")  # cut as DVC wrote it
+                    run_in(copy, "git checkout dvc.lock")
                 elif stage in recorded(copy):  # it was faster, or DVC waits for it on SIGINT
                     assert results(copy) == results(repository)
                 forget(copy, stage)
     assert stages_run(dvc("repro")) == [stage]
     assert results(copy) == results(repository)
+
+
+def test_the_lock_that_a_killed_dvc_was_writing_is_removed_as_the_troubles_say(
+    copy: Path, dvc: Dvc
+):
+    message, remedy = "Unable to read RWLock-file", f"rm {RWLOCK}"
+    troubles = Path("docs/reliability.md").read_text()
+    assert message in troubles
+    assert f"`{remedy}`" in troubles
+    (copy / RWLOCK).write_text("")
+    refused = try_in(copy, "dvc repro")
+    assert message in refused.stderr
+    subprocess.run(remedy.split(), cwd=copy, check=True)
+    assert stages_run(dvc("repro")) == []
 
 
 ENDLESS = {"train__seeds": 1, "model__epochs": 10_000, "model__patience": None}
