@@ -183,6 +183,7 @@ COPIED = {  # the page of benchmarks/ that a block is from, and which of its par
     "serving": ("serving", [0, 1, 2]),
     "one_change": ("claims", [0]),
     "more_data": ("claims", [1, 2]),
+    "stopping_on_test": ("claims", [3]),
     "optimism": ("optimism", [0, 2]),
 }
 
