@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from stages import evaluate
-from tests.conftest import TRAINED
+from tests.conftest import TRAINED, call
 from workflow.base.reviews import load_vectors
 from workflow.evaluation.results import read_correct
 from workflow.evaluation.scores import (
@@ -22,21 +22,21 @@ from workflow.model.libraries import keras
 
 
 def test_scores_of_a_small_example():
-    labels = np.array([0, 0, 0, 1, 1], dtype=np.uint8)
-    probabilities = np.array([0.1, 0.5, 0.9, 0.8, 0.2], dtype=np.float32)
+    labels = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1, 1], dtype=np.uint8)
+    probabilities = np.array([0.1, 0.2, 0.5, 0.6, 0.9, 0.4, 0.7, 0.8, 0.8, 1.0], np.float32)
     scores = classification_scores(labels, probabilities)
     assert scores == pytest.approx(
         {
-            "accuracy": 3 / 5,
-            "precision": 1 / 2,
-            "recall": 1 / 2,
-            "f1": 1 / 2,
-            "roc_auc": 3 / 6,  # of six pairs of a positive and a negative, three are in order
-            "brier": (0.01 + 0.25 + 0.81 + 0.04 + 0.64) / 5,
-            "true_negatives": 2,
-            "false_positives": 1,
+            "accuracy": 7 / 10,
+            "precision": 4 / 6,
+            "recall": 4 / 5,
+            "f1": 8 / 11,
+            "roc_auc": 19 / 25,  # of 25 pairs of a positive and a negative, 19 are in order
+            "brier": (0.01 + 0.04 + 0.25 + 0.36 + 0.81 + 0.36 + 0.09 + 0.04 + 0.04) / 10,
+            "true_negatives": 3,
+            "false_positives": 2,
             "false_negatives": 1,
-            "true_positives": 1,
+            "true_positives": 4,
         }
     )
 
@@ -120,6 +120,16 @@ def test_the_bits_the_scores_and_the_probabilities_agree(repository: Path):
         facts = json.loads((folder / "facts.json").read_text())
         np.testing.assert_array_equal(correct.average, (mean > 0.5) == labels)
         assert facts["average"]["accuracy"] == correct.average.mean()
+
+
+def test_the_more_frequent_label_is_that_of_the_validation_reviews(copy: Path):
+    path = copy / "data/multi_hot/training_labels.npy"
+    labels = np.load(path)
+    labels[:24] = [1] * 6 + [0] * 18
+    np.save(path, labels)
+    call("stages.evaluate", "single")
+    facts = json.loads((copy / "data/predictions/single/facts.json").read_text())
+    assert facts["larger_class"] == 18 / 24
 
 
 def test_each_seed_is_scored_with_its_own_network_whose_size_is_known(repository: Path):

@@ -327,8 +327,8 @@ def test_the_same_is_where_the_whole_interval_is_within_the_smallest(
 
 @pytest.mark.parametrize("comparisons", [1, 5])
 def test_of_seeds_alone_students_t_tells_what_is_found_four_times_in_five(comparisons: int):
-    """The median of standard errors of 1, 2 and 3; those without one do not count."""
-    differences = [known(0.0, 6, variance) for variance in (1, 4, 9)]
+    """The median of standard errors of 1, 2 and 6; those without one do not count."""
+    differences = [known(0.0, 6, variance) for variance in (1, 4, 36)]
     differences += [Difference(0.0, 0, 1), difference(np.eye(3) > 0, np.eye(3) > 0)]
     found = significance.detectable(differences, comparisons) / 2
     critical = stats.t.isf(LEVEL / comparisons / 2, 5)
