@@ -1,5 +1,6 @@
 """What a variant gets wrong, against values worked out by hand, and the page of `make errors`."""
 
+import html
 import json
 import re
 import shutil
@@ -17,6 +18,7 @@ from tests.conftest import call, make_workspace, refusal, seen_in_chromium
 from workflow.base.files import RERUN_HINT, PredictionFacts, write_json
 from workflow.base.files import REVIEWS as FOLDER
 from workflow.base.reviews import Reviews, load_reviews, save_reviews
+from workflow.evaluation.scores import mean_and_std
 from workflow.features.multi_hot import MultiHotEncoder
 from workflow.report import error_analysis, error_charts
 from workflow.report.error_analysis import Predictions
@@ -121,27 +123,44 @@ def test_the_groups_that_can_be_compared_share_an_axis():
         ("agreement", "1 of 3", 4, 0.5, 0.85),
     ]
     table = pd.DataFrame(rows, columns=["by", "group", "reviews", "rate", "high"])
-    charts = error_charts.all_charts(predictions(*made_up(1)), table, pd.DataFrame())
+    made_up_errors = predictions(*made_up(1))
+    charts = error_charts.all_charts(made_up_errors, table, pd.DataFrame())
     label, words, agreement = (
         charts[f"by-{by}"]["layer"][0]["encoding"]["x"]["scale"]["domain"][1]
         for by in ("label", "words", "agreement")
     )
     assert (label, words, agreement) == (0.289, 0.289, 0.85)
-    (drawn, _) = charts["by-label"]["datasets"].values()
+    (drawn, together) = charts["by-label"]["datasets"].values()
     assert [row["row"] for row in drawn] == ["negative|10.0% of 100", "positive|20.0% of 100"]
+    assert together == [{"rate": made_up_errors.wrong.mean()}]
+    axes = [layer["encoding"] for layer in charts["by-label"]["layer"]]
+    ends = [(axis["x"]["field"], axis.get("x2", {}).get("field")) for axis in axes]
+    assert ends == [("rate", None), ("low", "high"), ("rate", None)]
 
 
 def test_the_reliability_diagram_has_a_bar_for_each_bin_and_a_line_for_each_seed():
     by_seed = [[0.95, 0.91, 0.13, 0.33], [0.95, 0.91, 0.97, 0.35]]
     chart = error_charts.reliability_diagram(predictions([1, 1, 0, 1], by_seed))
     bars, _, lines = chart["datasets"].values()
-    assert [(row["start"], row["end"], row["share"], row["reviews"]) for row in bars] == [
-        (0.3, 0.4, 0.25, 1),
-        (0.5, 0.6, 0.25, 1),  # the mean of 0.13 and 0.97
-        (0.9, 1.0, 0.5, 2),
+    columns = ["start", "middle", "end", "share", "reviews"]
+    expected = [
+        (0.3, 0.35, 0.4, 0.25, 1),
+        (0.5, 0.55, 0.6, 0.25, 1),  # the mean of 0.13 and 0.97
+        (0.9, 0.95, 1.0, 0.5, 2),
     ]
+    np.testing.assert_allclose(pd.DataFrame(bars)[columns], expected)
     drawn = {(row["of"], row["line"]) for row in lines}
     assert drawn == {("one seed", "0"), ("one seed", "1"), ("mean of the seeds", "mean")}
+    mean = [(round(row["x"], 3), row["y"]) for row in lines if row["line"] == "mean"]
+    assert mean == [(0.34, 1), (0.55, 0), (0.93, 1)]
+    of_curves = chart["layer"][1]["layer"][1]["encoding"]
+    titles = [of_curves[axis]["title"] for axis in "xy"]
+    assert titles == ["predicted probability", "share of positives"]
+    domain, colours = (of_curves["color"]["scale"][key] for key in ("domain", "range"))
+    assert dict(zip(domain, colours, strict=True)) == {
+        "one seed": "var(--grey)",
+        "mean of the seeds": "var(--blue)",
+    }
 
 
 def test_the_roc_curve_is_drawn_with_few_points_and_nearly_its_whole_area():
@@ -150,8 +169,28 @@ def test_the_roc_curve_is_drawn_with_few_points_and_nearly_its_whole_area():
     assert len(curve) <= error_analysis.MAX_POINTS
     area = error_analysis.scores(labels == 1, by_seed[0])["roc_auc"]
     assert np.trapezoid(curve["y"], curve["x"]) == pytest.approx(area, abs=2e-3)
-    _, lines = error_charts.roc_curves(predictions(labels, by_seed))["datasets"].values()
+    chart = error_charts.roc_curves(predictions(labels, by_seed))
+    _, lines = chart["datasets"].values()
     assert min(row["x"] for row in lines) >= 0.001  # where its logarithmic axis begins
+    mean = error_analysis.drawn_roc_curve(labels == 1, by_seed.mean(axis=0, dtype=float))
+    mean = mean[mean["x"] >= 0.001].round(4)
+    drawn = [(row["x"], row["y"]) for row in lines if row["of"] == "mean of the seeds"]
+    assert drawn == [*mean.itertuples(index=False, name=None)]
+    titles = [chart["layer"][1]["encoding"][axis]["title"] for axis in "xy"]
+    assert titles == ["false positive rate", "true positive rate"]
+
+
+def test_the_matrix_has_each_pair_of_variants_on_both_sides_and_none_with_itself():
+    shares = pd.DataFrame([[0, 0.25], [0.25, 0]], ["one", "two"], ["one", "two"])
+    chart = error_charts.disagreement_matrix(shares)
+    (cells,) = chart["datasets"].values()
+    assert [(*cell.values(),) for cell in cells] == [("two", "one", 0.25), ("one", "two", 0.25)]
+    assert chart["layer"][1]["encoding"]["text"]["format"] == ".1%"
+
+
+def test_no_probability_is_certain():
+    shown = [errors.percentage(p) for p in (0, 0.00099, 0.001, 0.5, 0.999, 0.9991, 1)]
+    assert shown == ["under 0.1%"] * 2 + ["0.1%", "50.0%", "99.9%"] + ["over 99.9%"] * 2
 
 
 @pytest.mark.filterwarnings("ignore:No negative samples")
@@ -215,17 +254,48 @@ def test_the_page_says_what_it_is_of(page: str):
     assert f"<p>{len(wrong)} ({len(wrong) / 400:.1%}) are wrong in every seed.</p>" in page
     assert "9 train, 6 validation, 400 test" in page
     assert "3 seeds" in page
+    assert "<tr><th></th><th>one seed</th><th>mean of the seeds</th></tr>" in page
     mean = error_analysis.scores(ours.labels, ours.mean)
     assert f"<td>{mean['accuracy']:.2%}</td>" in page
-    assert f"<td>{mean['brier']:.4f}</td>" in page
+    briers = [error_analysis.scores(ours.labels, of_seed)["brier"] for of_seed in ours.by_seed]
+    assert f"<td>{mean_and_std(briers, '.4f')}</td><td>{mean['brier']:.4f}</td>" in page
+    assert "All of them." in page
     shown = [int(number) for number in re.findall(r"Review (\d+) · label", page)]
     assert shown == wrong[:50].tolist()
+    reviews = load_reviews("test")
+    for number, of_seeds in zip(shown, ours.by_seed[:, shown].T, strict=True):
+        label, taken_for = ("negative", "positive")[:: -1 if ours.labels[number] else 1]
+        low, high = errors.percentage(of_seeds.min()), errors.percentage(of_seeds.max())
+        span = low if low == high else f"{low} to {high}"
+        header = f"Review {number} · label <b>{label}</b> · predicted <b>{taken_for}</b>, {span} "
+        words = len(reviews.between(number, number + 1).values)
+        assert f"{header}positive · {words} words" in page
     assert (np.diff(np.abs(ours.mean[shown] - 0.5)) <= 0).all()  # the most confident first
     assert page.count("<b>for positive, in log-odds:</b>") == len(shown)
     differ = np.flatnonzero((ours.mean > 0.5) != (other > 0.5))
     farthest = sorted(differ, key=lambda number: -abs(ours.mean[number] - other[number]))
     examples = [int(number) for number in re.findall(r"Review (\d+), <b>", page)]
     assert examples == farthest[: errors.EXAMPLES]
+    assert f"<b>single</b> disagrees on {len(differ) / 400:.1%}; the 3 largest differences" in page
+    for number in examples:
+        label = "positive" if ours.labels[number] else "negative"
+        here, there = errors.percentage(ours.mean[number]), errors.percentage(other[number])
+        header = f"Review {number}, <b>{label}</b>: candidate {here} positive, single {there}"
+        assert f"{header}</header>" in page
+
+
+@pytest.mark.usefixtures("here")
+def test_of_an_example_the_first_words_are_shown(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(errors, "EXCERPT", 2)
+    call("commands.errors", "--reviews", "0")
+    page = Path("errors/candidate.html").read_text("utf-8")
+    assert "The first 0 of 22." in page
+    shown = html.unescape(page)
+    reviews, vocabulary = load_reviews("test"), Vocabulary.load(FOLDER)
+    for number in map(int, re.findall(r"Review (\d+), <b>", page)):
+        words = vocabulary.decode(reviews.between(number, number + 1).values).split(" ")
+        excerpt = " ".join(words[:2]) + (" …" if len(words) > 2 else "")
+        assert f'<p class="text">{excerpt}</p>' in shown
 
 
 def test_nothing_is_fetched_and_markup_of_a_review_stays_text(page: str):
@@ -241,13 +311,13 @@ def test_nothing_is_fetched_and_markup_of_a_review_stays_text(page: str):
 
 
 def test_chromium_draws_the_charts_and_runs_nothing_of_a_review(page: str, tmp_path: Path):
-    html = tmp_path / "page.html"
-    html.write_text(page, "utf-8")
+    path = tmp_path / "page.html"
+    path.write_text(page, "utf-8")
     script = """[
       document.querySelectorAll("svg.marks").length, typeof stolen,
       document.documentElement.scrollWidth - innerWidth,
     ]"""
-    charts, stolen, too_wide = seen_in_chromium(html, 500, script)
+    charts, stolen, too_wide = seen_in_chromium(path, 500, script)
     assert (charts, stolen) == (7, "undefined")
     assert too_wide <= 0
 
