@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ from workflow.base.reviews import Reviews
 from workflow.params import load_params
 from workflow.text.corpus import Corpus, content_hash
 from workflow.text.own_reviews import csv_reviews
-from workflow.text.params import CsvParams
+from workflow.text.params import CsvParams, label_name
 from workflow.text.rows import read_rows
 
 PARAMS = load_params(PROJECT / "params.yaml")
@@ -174,6 +175,20 @@ def test_stars(capsys, name: str, content: str, other: str, positive: list[Any])
     assert (
         f"{name}: dropped 3 of 11 reviews, labelled '3' (2), {other} (1)" in capsys.readouterr().err
     )
+
+
+def test_zeros_are_only_dropped_after_a_decimal_point():
+    labels: list[str | float] = [10, 10.0, "10.0", "4.50", "0.0", "20", "1.0.0"]
+    assert [label_name(label) for label in labels] == ["10"] * 3 + ["4.5", "0", "20", "1.0.0"]
+
+
+def test_the_hash_tells_where_a_review_ends():
+    def hash_of(*offsets: int) -> str:
+        values, labels = np.ones(3, np.uint32), np.zeros(2, np.uint8)
+        reviews = Reviews(values, np.array(offsets), labels)
+        return content_hash(Corpus(reviews, reviews, ["a"]))
+
+    assert hash_of(0, 1, 3) != hash_of(0, 2, 3)
 
 
 @pytest.mark.parametrize(("negative", "positive"), [(0, 1), (False, True), ("false", "true")])

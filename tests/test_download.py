@@ -76,8 +76,10 @@ def use(folder: Path, monkeypatch: pytest.MonkeyPatch, *save: Any, **arrays: Any
     return mirror
 
 
-def test_a_limit_takes_the_first_reviews_of_each_split(workspace):
+def test_a_limit_takes_the_first_reviews_of_each_split(workspace, capsys):
     call("stages.download")
+    assert load_reviews("training").labels.sum() == 34
+    assert "of the training reviews, 56.7% are positive" in capsys.readouterr().out
     every = {split: load_reviews(split) for split in ("training", "test")}
     sha256 = facts()["sha256"]
     edit_params(workspace, data__limit=30)  # there are 60 and 40

@@ -85,11 +85,13 @@ def test_the_best_is_first_beside_what_it_changed(sweep):
     assert list(found.items()) == [("best", "better"), ("middle", "~"), ("a-worst", "worse")]
     assert rows[2]["params"] == {"model.dropout": 0.9, "model.units": 1}
     assert all(row["low"] <= row["mean"] <= row["high"] for row in rows)
+    assert {row["split"] for row in rows} == {"validation"}
     shown = sweep()
     assert shown.startswith("# Experiments on HEAD (")
     assert "**On validation, of 3: better: best.**" in shown
     assert "| model.units=1, model.dropout=0.9 | `candidate` |" in shown
     assert "By chance alone, the best of 3 equally good recipes looks" in shown
+    assert "Each verdict is that of one row among 3 (Holm)." in shown
     assert "Not compared" not in shown
 
 
@@ -164,6 +166,7 @@ def test_a_variant_can_be_looked_at_alone(sweep):
     try_out("both", 0.97)
     both, one = sweep("--json"), sweep("--json", "--variant", "candidate")
     assert [row["variant"] for row in both["experiments"]] == ["candidate", "single"]
+    assert both["tried"] == 1
     assert [row["variant"] for row in one["experiments"]] == ["candidate"]
     assert "has no nosuch: " in refusal("commands.sweep", "--variant", "nosuch")
 

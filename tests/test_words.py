@@ -34,6 +34,7 @@ GOLDEN = {
     "é": ["é", "É", "e\u0301", "E\u0301", "&eacute;", "&Eacute;", "&#233;"],
     "ï": ["ï", "Ï", "i\u0308", "I\u0308"],
     "ế": ["ế", "e\u0302\u0301", "ê\u0301", "Ế"],
+    "ᾂ": ["ᾂ", "\u03b1\u0313\u0300\u0345"],
     "å": ["å", "\u212b", "a\u030a"],
     "k": ["\u212a"],
     "ω": ["\u2126"],
@@ -70,6 +71,13 @@ def test_each_character_becomes_what_it_means(tables):
     assert {typed: vocabulary.tokenize(typed) for typed in CASES} == CASES
     found = exported(tables, vocabulary, [*CASES])
     assert dict(zip(CASES, found, strict=True)) == CASES
+
+
+def test_an_accent_is_of_its_own_word(tables):
+    vocabulary = Vocabulary(["xe", "xé", "\u0301y"])
+    text = "x\u00ade \u0301\u00ady"  # neither is known as it is typed
+    assert vocabulary.tokenize(text) == ["xe", "\u0301y"]
+    assert exported(tables, vocabulary, [text]) == [["xe", "\u0301y"]]
 
 
 def test_a_word_is_looked_up_as_typed_and_only_then_in_its_plain_form(tables):
