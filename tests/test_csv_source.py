@@ -210,6 +210,12 @@ def test_the_share_is_drawn_of_each_label_by_the_seed(share: float):
     assert content_hash(corpus) == content_hash(again) != content_hash(other)
 
 
+def test_training_reviews_come_in_an_order_that_is_drawn():
+    """Else the first of them, which validate, would have one label if the file is sorted."""
+    corpus = read(as_csv(["no"] * 50 + ["yes"] * 50))
+    assert corpus.training.labels[:8].tolist() == [0, 0, 0, 1, 1, 1, 1, 0]
+
+
 def test_a_folder_has_training_and_test_reviews():
     write(TEN, "own/train.csv")
     write("outs: []", "own/train.csv.dvc")

@@ -235,9 +235,20 @@ def run_on(content: str | bytes, path: Path, *options: str) -> str:
     return out.getvalue()
 
 
+def test_an_answer_for_people_has_each_value_in_its_place():
+    values = {"probability": 0.595, "lowest": 0.49, "highest": 0.7, "agree": 1, "seeds": 2}
+    words = {"known": 2, "unknown": ["blorf"], "for": {"good": 0.5}, "against": {"bad": -0.25}}
+    assert predict.as_text("A text", values | words).splitlines() == [
+        "undecided 0.595  0.490 to 0.700  1/2 seeds  A text",
+        "  for positive: good +0.50",
+        "  for negative: bad -0.25",
+        "  not in the vocabulary: blorf",
+    ]
+
+
 def test_lines_become_json(tmp_path, predictors, monkeypatch):
     monkeypatch.setattr(predict, "BLOCK", 7)  # reviews predicted together
-    lines = [*decoded(), "", "w1 unheard"]
+    lines = [*decoded(), "", "w1 w1 unheard"]
     out = run_on("\r\n".join(lines), tmp_path / "reviews", "--json", "--explain")
     answers = [json.loads(line) for line in out.splitlines()]
     probabilities = predictors["candidate"].predict(lines).astype(float)
@@ -253,7 +264,7 @@ def test_lines_become_json(tmp_path, predictors, monkeypatch):
         negative = {name: value for name, value in largest[-5:] if value <= -0.005}
         assert answer["for"] == pytest.approx(positive, abs=2e-4)
         assert answer["against"] == pytest.approx(negative, abs=2e-4)
-    assert answers[-1]["unknown"] == ["unheard"]
+    assert (answers[-1]["known"], answers[-1]["unknown"]) == (2, ["unheard"])
     assert any(answer["against"] for answer in answers)
 
 
@@ -264,6 +275,8 @@ def test_a_table_keeps_its_columns(tmp_path):
     assert header == "id review probability lowest highest agree seeds known unknown".split()
     assert first[:2] == ["7", 'w1, "w2"\nw3 😀']
     assert (first[-1], second[:2], second[-1]) == ("😀", ["8", ""], "")
+    assert first[-2] == "3"  # w3 is known too
+    assert float(first[3]) < float(first[2]) < float(first[4])
     assert run_on("", tmp_path / "empty", "--csv") == ""
 
 
@@ -408,9 +421,13 @@ def test_what_is_left_of_br_tags_is_read_as_a_line_break():
 
 
 def test_of_the_training_reviews_the_first_have_predictions(capsys):
-    call("commands.decode", "0", "--split", "training")
-    by_seed = np.load(PREDICTIONS / "candidate/validation.npy")[:, 0].astype(float)
-    assert re.search(rf"candidate: \w+ {by_seed.mean():.3f}, ", capsys.readouterr().out)
+    labels = load_reviews("training").labels
+    predicted = np.load(PREDICTIONS / "candidate/validation.npy").T.astype(float)
+    for number, by_seed in enumerate(predicted[:5]):
+        call("commands.decode", str(number), "--split", "training")
+        right = ((by_seed > 0.5) == labels[number]).sum()
+        answer = rf"candidate: \w+ {by_seed.mean():.3f}, {right}/3 seeds right"
+        assert re.search(answer, capsys.readouterr().out)
     call("commands.decode", "59", "--split", "training")
     assert "candidate: " not in capsys.readouterr().out
 

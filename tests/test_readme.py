@@ -113,7 +113,7 @@ def test_the_card_compares_with_the_smallest_variant_that_is_not_shown_to_be_wor
     """Two are as good, of which one has more weights; the smallest of all is worse."""
     right = np.random.default_rng(0).random((6, 5000)) < 0.9
     bits = dict.fromkeys(HELD_OUT, right)
-    worse = {split: right & (np.arange(5000) > 999) for split in bits}
+    worse = bits | {"validation": right & (np.arange(5000) > 999)}
     flipped = {split: right ^ (np.arange(5000) == s) for s, split in enumerate(bits)}
     variants = {"candidate": bits, "single": worse, "large": flipped, "small": flipped}
     sizes = {"candidate": 9, "single": 1, "large": 8, "small": 7}

@@ -194,6 +194,27 @@ def test_what_matters_is_what_params_yaml_says(project, accuracy, min_effect, wo
     assert f"shown to differ from 0, by an estimate of {100 * min_effect:g} points or more" in shown
 
 
+def test_every_table_says_which_side_is_which(project):
+    set_params(model__dropout=0.9)
+    write_bits("candidate", read_bits("candidate"), average=np.arange(500) > 4)
+    write_variant("single", 0.97)
+    set_metric("train_accuracy", 0.5)
+    CURVES[1].write_bytes(b"\x89PNG other")
+    base = f"main ({git('rev-parse', 'main').decode()[:7]})"
+    tables = re.sub(" +", " ", page("main"))
+    for header, start in {
+        f"| parameter | {base} | here |": "| `model.dropout` | 0.3 | 0.9 |",
+        f"| variant | split | {base} | here | points, 95% interval | wins | worse, same, better "
+        "| verdict |": "| `single` | validation | 0.8594 | 0.9667 | +10.72 [",
+        f"| average of the seeds, test | {base} | here | points, 95% interval | fixed | broken | "
+        "two halves of the seeds differ in |": "| `candidate` | 1.0000 | 0.9900 | -1.00 [",
+        f"| metric | {base} | here | 95% interval of the change | verdict |": "| "
+        "`candidate.train_accuracy` | 0.9035 | 0.5000 | [-0.405, -0.402] | lower |",
+        f"| {base} | here |": "| ![](before/learning_curves_candidate.png) | ![](after/",
+    }.items():
+        assert re.search(rf"{re.escape(header)}\n\|[-|]+\n{re.escape(start)}", tables), header
+
+
 def test_its_values_are_those_of_the_rows_of_validation_and_the_number_of_tries(project):
     """One of them would not be shown to be better if the rows of test were in its family."""
     for variant in ("single", "candidate"):
@@ -430,6 +451,8 @@ def test_the_cost_of_a_model_is_shown_and_may_be_limited(project):
     assert refusal("commands.review", "HEAD", "--fail-on", "worse", "size") == grown
     write_size(bytes=1100, columns=60, weights=470)
     review("HEAD", "--fail-on", "size")
+    write_size(bytes=1101, columns=60, weights=470)
+    assert "grew from 1,000 to 1,101" in refusal("commands.review", "HEAD", "--fail-on", "size")
 
 
 def test_examples_are_the_reviews_whose_probability_moved_most(copy: Path, monkeypatch, capsys):
@@ -442,7 +465,8 @@ def test_examples_are_the_reviews_whose_probability_moved_most(copy: Path, monke
         """The first reviews get their label with these probabilities."""
         predictions = np.load(path)
         path.unlink()
-        predictions[:, :5] = np.where(labels, right, 1 - np.array(right))
+        noise = np.array([[-0.05], [0], [0.05]])  # the mean of the seeds counts
+        predictions[:, :5] = np.where(labels, right, 1 - np.array(right)) + noise
         np.save(path, predictions)
 
     write_predictions(0.9, 0.4, 0.1, 0.3, 0.2)
@@ -452,8 +476,11 @@ def test_examples_are_the_reviews_whose_probability_moved_most(copy: Path, monke
     changed = Correct.from_bytes(BITS.read_bytes())
     BITS.write_bytes(changed._replace(average=~changed.average).to_bytes())
     call("commands.review", "HEAD", "--examples")
-    shown = re.findall(r"(Fixed|Broken) by candidate, review (\d), ", capsys.readouterr().out)
-    assert shown == [("Fixed", "2"), ("Fixed", "4"), ("Fixed", "3"), ("Broken", "0")]
+    example = r"(Fixed|Broken) by candidate, review (\d), (\w+): ([\d.]+) → ([\d.]+)\n"
+    shown = re.findall(example, capsys.readouterr().out)
+    assert [row[:2] for row in shown] == [*(("Fixed", n) for n in "243"), ("Broken", "0")]
+    moved = ("positive", "0.100", "0.900") if labels[2] else ("negative", "0.900", "0.100")
+    assert shown[0][2:] == moved
     shutil.rmtree(".dvc/cache")
     sentence = rf"error: {path} of \w{{7}}: .*; run `dvc pull`, or `dvc repro` in that version"
     assert re.fullmatch(sentence, refusal("commands.review", "HEAD", "--examples"))
@@ -546,6 +573,17 @@ def test_so_few_common_seeds_that_they_give_no_verdict_give_one_as_independent_r
     report = review()
     assert {row["verdict"] for row in report["accuracy"]} <= {"~", "same"}
     assert report["notes"] == ["Compared as independent runs: the sides share too few seeds (2)."]
+
+
+def test_seeds_that_only_the_base_has_do_not_count(project):
+    bits = {variant: read_bits(variant) for variant in ("single", "candidate")}
+    SCORES.unlink()
+    for variant, by_split in bits.items():
+        write_bits(variant, {split: b[:3] for split, b in by_split.items()}, (1, 2, 3))
+    report = review()
+    assert report["notes"] == ["Compared by the seeds of both sides: 1, 2, 3."]
+    metrics = {row["metric"] for row in report["metrics"]}
+    assert "candidate.train_accuracy" not in metrics  # that of a seed is the same on both sides
 
 
 # --- no verdict -----------------------------------------------------------------------------------

@@ -28,7 +28,13 @@ from tests.test_review import (
 )
 from tests.test_significance import REVIEWS, draw_margins, most, other_reviews, train
 from workflow.base.files import METRICS, SCORES, write_json
-from workflow.evaluation.significance import Difference, best_by_chance, difference, verdicts
+from workflow.evaluation.significance import (
+    Difference,
+    best_by_chance,
+    detectable,
+    difference,
+    verdicts,
+)
 from workflow.report.revisions import experiments, git, resolve
 
 
@@ -90,6 +96,7 @@ def test_the_best_is_first_beside_what_it_changed(sweep):
     assert shown.startswith("# Experiments on HEAD (")
     assert "**On validation, of 3: better: best.**" in shown
     assert "| model.units=1, model.dropout=0.9 | `candidate` |" in shown
+    assert re.search(rf"\| `?best`? +\|[^|]+\| `candidate` +\| {rows[0]['after']:.4f} +\|", shown)
     assert "By chance alone, the best of 3 equally good recipes looks" in shown
     assert "Each verdict is that of one row among 3 (Holm)." in shown
     assert "Not compared" not in shown
@@ -167,6 +174,9 @@ def test_a_variant_can_be_looked_at_alone(sweep):
     both, one = sweep("--json"), sweep("--json", "--variant", "candidate")
     assert [row["variant"] for row in both["experiments"]] == ["candidate", "single"]
     assert both["tried"] == 1
+    found = [Difference(**{k: row[k] for k in Difference._fields}) for row in both["experiments"]]
+    values = [both[key] for key in ("detectable", "best_by_chance")]
+    assert values == pytest.approx([detectable(found, 2), best_by_chance(found, 1)], abs=1e-12)
     assert [row["variant"] for row in one["experiments"]] == ["candidate"]
     assert "has no nosuch: " in refusal("commands.sweep", "--variant", "nosuch")
 
