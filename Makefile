@@ -66,10 +66,10 @@ remote: setup-dev  ## the cache shared through a DVC remote: make remote URL=s3:
 	@test -n "$$TYPED_URL" || { echo "error: say where: make remote URL=s3://bucket/path," \
 		"URL=ssh://user@host/path or URL=/folder" >&2; exit 1; }
 	@$(ACTIVATE) && before="$$(cat .dvc/config)" && { \
-		dvc remote add --default --force storage "$$TYPED_URL" && \
+		dvc remote add --default --force storage "$$TYPED_URL" >/dev/null && \
 		dvc remote modify storage verify true; } || { printf '%s\n' "$$before" > .dvc/config; \
-		echo "error: no remote was set up; DVC takes neither letters beyond ASCII nor settings" \
-		"that only another kind of remote has, such as keyfile: docs/sharing.md" >&2; exit 1; }
+		echo "error: no remote was set up. Is it a kind that DVC knows, in letters of ASCII, without" \
+		"local settings of another kind, such as keyfile? docs/sharing.md" >&2; exit 1; }
 
 help:  ## this list
 	@awk -F ':.*  ## ' '/^#: / {print "\n" substr($$0, 4)} \
@@ -111,13 +111,15 @@ check: setup-dev check-lock  ## are the committed results and pages those of thi
 
 check-lock: setup  ## is dvc.lock current? needs neither data nor models
 	@$(ACTIVATE) && dry="$$(dvc repro --allow-missing --dry)" && case "$$dry" in \
-		*"Running stage"*) echo "$$dry"; echo "run dvc repro and commit the result" >&2; exit 1;; esac
+		*"Running stage"*) echo "$$dry"; echo "run dvc repro and commit the result" >&2; exit 1;; \
+		*) echo "dvc.lock is current";; esac
 
 faults: setup-dev  ## slow tests: stages, queue and workers killed in every way, other processors
 	$(ACTIVATE) && pytest -m faults --dist load
 
 COMPILE := uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate
 lock:  ## new pins from pyproject.toml, the second file a superset of the first; needs uv
+	@command -v uv >/dev/null || { echo "error: uv is not installed: pip install uv" >&2; exit 1; }
 	$(COMPILE) --upgrade --output-file requirements.txt
 	$(COMPILE) --all-extras --constraint requirements.txt --output-file requirements-dev.txt
 

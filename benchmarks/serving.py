@@ -74,7 +74,7 @@ def main() -> None:
     bytes_of_export, bytes_of_networks = size(EXPORT), size(MODELS / CANDIDATE)
     write_page(
         "serving",
-        f"""The export has {bytes_of_export / 1e6:.0f} MB, `{MODELS / CANDIDATE}`
+        f"""The export takes {bytes_of_export / 1e6:.0f} MB, `{MODELS / CANDIDATE}`
         {bytes_of_networks / 1e6:.0f} MB. On the
         {len(texts):,} test reviews its accuracy is {right[0]}, that of the networks {right[1]};
         no probability differs by more than {np.abs(found - expected).max():.5f}.""",

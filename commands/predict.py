@@ -127,7 +127,7 @@ def as_text(text: str, answer: Row) -> str:
     decided = answer["agree"] == answer["seeds"] and answer["known"]
     label = CLASSES[is_positive(answer["probability"])] if decided else "undecided"
     low, mean, high = (f"{answer[key]:.3f}" for key in ("lowest", "probability", "highest"))
-    seeds = f"{answer['agree']}/{answer['seeds']} seeds"
+    seeds = f"{answer['agree']}/{answer['seeds']} seeds" if answer["known"] else "no known word"
     lines = [f"{label} {mean}  {low} to {high}  {seeds}  {printable(text, 60)}"]
     details = {"for": "for positive", "against": "for negative", "unknown": "not in the vocabulary"}
     for key, title in details.items() if "for" in answer else ():

@@ -31,7 +31,8 @@ def next_steps() -> dict[str, str]:
     steps = {}
     if not knows_git_user():
         steps[IDENTITY] = "needed for commits and DVC's experiments"
-    if git("status", "--porcelain", "--", "dvc.lock", "metrics", "plots"):
+    changed = git("status", "--porcelain", "--", "params.yaml", "dvc.lock", "metrics", "plots")
+    if changed and b"params.yaml" not in changed:
         steps['git add --all && git commit -m "Base"'] = "this machine's results, before you change"
     return steps | {
         'make predict TEXT="A gorgeous, moving film"': "use the model",

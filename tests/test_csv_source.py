@@ -177,6 +177,13 @@ def test_stars(capsys, name: str, content: str, other: str, positive: list[Any])
     )
 
 
+def test_reviews_without_a_word_are_counted(capsys):
+    read('text,label\n"",yes\n" ",no\n' + TEN.partition("\n")[2])
+    assert "own.csv: reviews without a word: 2\n" in capsys.readouterr().err
+    read(TEN)
+    assert "without a word" not in capsys.readouterr().err
+
+
 def test_zeros_are_only_dropped_after_a_decimal_point():
     labels: list[str | float] = [10, 10.0, "10.0", "4.50", "0.0", "20", "1.0.0"]
     assert [label_name(label) for label in labels] == ["10"] * 3 + ["4.5", "0", "20", "1.0.0"]
@@ -261,7 +268,7 @@ def test_training_reviews_that_are_test_reviews_too(capsys, duplicates: str, lef
     corpus = read(test, "own/test.csv", path="own", duplicates=duplicates)
     assert (len(corpus.training), len(corpus.test)) == (left, 2)
     what = {"drop": "dropped from training", "keep": "kept"}[duplicates]
-    assert f"own: 1 training reviews are also in test: {what}" in capsys.readouterr().err
+    assert f"own: training reviews that are also in test: 1, {what}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from commands import summary
-from tests.conftest import PROJECT, call
+from tests.conftest import PROJECT, call, edit_params
 from workflow.base.files import METRICS
 
 MAKEFILE = PROJECT / "Makefile"
@@ -87,6 +87,8 @@ def test_after_a_run_it_says_what_is_there_and_what_comes_next(
     assert steps() == [commit, *usual]
     subprocess.run("git config --unset user.email".split(), check=True)
     assert steps() == [summary.IDENTITY, commit, *usual]
+    edit_params(copy, model__dropout=0.5)  # a change is no base
+    assert steps() == [summary.IDENTITY, *usual]
 
 
 def test_a_misspelt_variable_is_refused():

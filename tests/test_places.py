@@ -2,6 +2,7 @@
 
 import errno
 import mmap
+import os
 import re
 import shutil
 import zipfile
@@ -111,7 +112,7 @@ def test_the_project_below_the_root_of_a_repository(
         run_in(tmp_path / "larger", f"git {line}")
     monkeypatch.chdir(folder)
     for module, arguments, printed in (
-        ("verify", [], "15 outputs are what dvc.lock says\n"),
+        ("verify", [], "15 outputs are what dvc.lock says"),
         ("sweep", [], "No experiment to compare"),
         ("review", ["HEAD"], "**No accuracy changed.**"),
     ):
@@ -141,9 +142,30 @@ def test_a_change_that_was_tried_is_undone(
 ):
     copy = shutil.copytree(experiment.folder, tmp_path / "a copy")
     readme = (PROJECT / "README.md").read_text("utf-8")
-    (undo,) = re.findall(r"`(git checkout \. && [\w\s]+)`", readme)
-    run_in(copy, "sh -ec", undo.replace("\n", " "))
+    (undo,) = re.findall(r"`(rm dvc\.lock && git checkout \. && [\w\s]+)`", readme)
+    run_in(copy, "sh -ec", undo)
     assert results(copy) == results(repository)
+    # Of the same size and time, as an experiment that fails leaves it.
+    lock, time = copy / "dvc.lock", 10**18
+    run_in(copy, "git config core.trustctime false")
+    os.utime(lock, ns=(time, time))
+    run_in(copy, "git status")
+    lock.write_text(lock.read_text().replace("md5: 1", "md5: 2").replace("md5: 0", "md5: 3"))
+    os.utime(lock, ns=(time, time))
+    assert "dvc.lock" not in run_in(copy, "git status --porcelain")
+    run_in(copy, "sh -ec", undo)
+    assert results(copy) == results(repository)
+    # What a new variant leaves, and what a mutation tester does while it runs.
+    for name in ("metrics/correct/mine.npz", "plots/figures/mine.png", "plots/history/mine.csv"):
+        (copy / name).write_bytes(b"mine")
+    (copy / "mutants").mkdir()
+    shutil.copy(copy / "dvc.yaml", copy / "mutants")
+    experiments = (PROJECT / "docs/experiments.md").read_text("utf-8")
+    (give_up,) = re.findall("`(rm .*clean .*)`", experiments)
+    run_in(copy, "sh -ec", give_up)
+    assert results(copy) == results(repository)
+    assert "up to date" in run_in(copy, "dvc status")
+    assert "mutants" not in run_in(copy, "git status --porcelain")
 
 
 def test_a_checkout_of_another_user_gets_gits_reason_and_remedy(copy: Path, monkeypatch):

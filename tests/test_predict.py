@@ -244,6 +244,8 @@ def test_an_answer_for_people_has_each_value_in_its_place():
         "  for negative: bad -0.25",
         "  not in the vocabulary: blorf",
     ]
+    (line,) = predict.as_text("", values | {"known": 0}).splitlines()
+    assert line == "undecided 0.595  0.490 to 0.700  no known word  "
 
 
 def test_lines_become_json(tmp_path, predictors, monkeypatch):

@@ -58,12 +58,14 @@ def bad_files(capsys: pytest.CaptureFixture[str]) -> tuple[set[str], str]:
 
 def test_healthy_results_are_told_from_missing_ones(here: Path, capsys: pytest.CaptureFixture[str]):
     call("commands.verify")
-    assert capsys.readouterr().out == "15 outputs are what dvc.lock says\n"
+    said = "15 outputs are what dvc.lock says; DVC's cache has 7 of the 7 that it keeps\n"
+    assert capsys.readouterr().out == said
     shutil.rmtree(here / "data/multi_hot")
     shutil.rmtree(here / ".dvc/cache")
     call("commands.verify")
     assert capsys.readouterr().out == (
-        "missing: data/multi_hot; run `dvc repro` to get them\n14 outputs are what dvc.lock says\n"
+        "missing: data/multi_hot; run `dvc repro` to get them\n"
+        "14 outputs are what dvc.lock says; DVC's cache has 0 of the 7 that it keeps\n"
     )
 
 

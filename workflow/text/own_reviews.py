@@ -31,6 +31,8 @@ def csv_reviews(data: DataParams) -> Corpus:
     """
     source, path = data.csv, Path(data.csv.path)
     reviews, words, training = read_all(source)
+    if empty := int((np.diff(reviews.offsets) == 0).sum()):
+        warn(f"{path}: reviews without a word: {empty:,}")
     order = np.random.default_rng(data.seed).permutation(len(reviews))
     if training < len(reviews):
         is_test = np.arange(len(reviews)) >= training
@@ -40,7 +42,7 @@ def csv_reviews(data: DataParams) -> Corpus:
     is_repeated = repeated(reviews, train, test)
     if is_repeated.any():
         action = "dropped from training" if source.duplicates == "drop" else "kept"
-        warn(f"{path}: {is_repeated.sum():,} training reviews are also in test: {action}")
+        warn(f"{path}: training reviews that are also in test: {is_repeated.sum():,}, {action}")
     if source.duplicates == "drop":
         train = train[~is_repeated]
     if not len(test) or len(np.unique(reviews.labels[train])) < 2:
