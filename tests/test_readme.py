@@ -84,6 +84,7 @@ def test_the_example_is_what_dvc_and_the_review_say_of_an_experiment(
         for text in (committed, METRICS.read_text())
     )
     example = readme.example("one", min_effect=0.002)
+    assert re.match("```\nPath +Metric +HEAD +workspace +Change\n", example["metrics_diff"])
     diff = re.findall(r"candidate\.validation_accuracy +(\S+) +(\S+)", example["metrics_diff"])
     assert [(float(old), float(new)) for old, new in diff] == [(before, after)]
     (review,) = [row for row in rows(example["review"]) if row[2] == "validation"]

@@ -4,9 +4,11 @@ A review reads files alone, so most of it is shown on files that were written by
 """
 
 import errno
+import functools
 import importlib
 import io
 import json
+import operator
 import os
 import re
 import shutil
@@ -380,6 +382,8 @@ def test_a_new_variant_is_compared_with_the_reference_and_the_candidate(project)
     assert "**No accuracy changed. New: mine.**" in shown
     assert re.search(r"\| variant +\| minus +\| split +\|", shown)
     assert re.search(r"\| `mine` +\| `single` +\| validation \|.* better +\|", shown)
+    set_params(compare__min_effect=0.5)
+    assert {row["verdict"] for row in review()["new"]} == {"trivial"}
     save("Mine")
     git("checkout", "--quiet", "main~1", "--", ".")
     assert re.search(r"Only in main \(\w{7}\): `mine`.", page())
@@ -410,6 +414,30 @@ def test_fixed_and_broken_are_counted_in_what_predict_answers(project):
     assert row["high"] - row["mean"] == pytest.approx(1.9647 * deviation, rel=1e-3)
     shown = Path("review/report.md").read_text()
     assert re.search(r"`candidate` +\| 0.8000 .*\| 30 +\| 10 +\| 7 +\|", shown)
+
+
+@pytest.mark.parametrize("seeds", [4, 5])
+def test_half_of_the_seeds_is_no_majority_and_an_odd_one_is_left_out(project, seeds: int):
+    """In reviews 0 to 2 one of seeds 1 and 2 is right, in 2 to 4 one of seeds 3 and 4."""
+    bits = np.ones((seeds, 500), bool)
+    bits[0, :3] = bits[2, 2:5] = False
+    numbers = tuple(range(1, seeds + 1))
+    retrain(0.85, numbers)
+    save("So many seeds")
+    write_bits("candidate", read_bits("candidate") | {"test": bits}, numbers, np.arange(500) > 0)
+    (row,) = review("HEAD")["answers"]
+    assert row["between_halves"] == 4
+
+
+def test_a_change_too_large_for_rounding_is_one(project):
+    """Six reviews of 300 in one of six seeds: 0.3 points."""
+    bits = read_bits("candidate")
+    wrong = np.flatnonzero(~bits["validation"][0])[:6]
+    bits["validation"][0, wrong] = True
+    write_bits("candidate", bits)
+    report = review("HEAD")
+    assert report["rounded"] == {}
+    assert report["accuracy"][0]["mean"] == pytest.approx(1 / 300)
 
 
 def test_only_slices_that_are_shown_to_change_are_listed(project):
@@ -717,6 +745,11 @@ def test_parameters_that_nothing_was_run_with_have_no_results(project):
     """What dvc.lock keeps of stages that are gone does not count."""
     params = YAML(typ="safe").load(project / "params.yaml")
     stages = {"train@candidate": {"model": params["model"]}, "hello": {}}
+    ran_with = {"download": "data", "vectorize@ngrams": "features.ngrams"}
+    ran_with |= {"train@single": "baselines.single"}  # whose name begins another one
+    for stage, place in ran_with.items():
+        value = functools.reduce(operator.getitem, place.split("."), params)
+        stages[stage] = {place: value}
     stages |= {"gone": {"model": {"dropout": 1}}, "train@gone": {"baselines.gone": {"epochs": 1}}}
     lock = {name: {"params": {"params.yaml": values}} for name, values in stages.items()}
     YAML().dump({"stages": lock}, project / "dvc.lock")
@@ -725,6 +758,10 @@ def test_parameters_that_nothing_was_run_with_have_no_results(project):
     assert review()["stale_params"] == {"the workspace": ["model.dropout"]}
     stale = "**The results of the workspace are not of its parameters (model.dropout): `dvc repro`"
     assert stale in Path("review/report.md").read_text()
+    set_params(data__seed=9, features__ngrams__max_n=2)
+    stale_params = ["data.seed", "features.ngrams.max_n", "model.dropout"]
+    assert review()["stale_params"] == {"the workspace": stale_params}
+    assert "(data.seed and 2 more): `dvc repro`" in Path("review/report.md").read_text()
 
 
 def test_what_came_to_the_base_since_is_told_apart(project):

@@ -100,6 +100,8 @@ def test_the_best_is_first_beside_what_it_changed(sweep):
     assert "By chance alone, the best of 3 equally good recipes looks" in shown
     assert "Each verdict is that of one row among 3 (Holm)." in shown
     assert "Not compared" not in shown
+    set_params(compare__min_effect=0.5)
+    assert sweep("--json")["experiments"][0]["verdict"] == "trivial"
 
 
 def test_experiments_are_those_on_the_base_without_copies(sweep):
