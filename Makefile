@@ -66,7 +66,7 @@ remote: setup-dev  ## the cache shared through a DVC remote: make remote URL=s3:
 	@test -n "$$TYPED_URL" || { echo "error: say where: make remote URL=s3://bucket/path," \
 		"URL=ssh://user@host/path or URL=/folder" >&2; exit 1; }
 	@$(ACTIVATE) && before="$$(cat .dvc/config)" && { \
-		dvc remote add --default --force storage "$$TYPED_URL" >/dev/null && \
+		dvc remote add --default --force storage "$$TYPED_URL" && \
 		dvc remote modify storage verify true; } || { printf '%s\n' "$$before" > .dvc/config; \
 		echo "error: no remote was set up. Is it a kind that DVC knows, in letters of ASCII, without" \
 		"local settings of another kind, such as keyfile? docs/sharing.md" >&2; exit 1; }
