@@ -9,7 +9,7 @@ import grimp
 import pytest
 from ruamel.yaml import YAML
 
-from tests.conftest import PROJECT, Dvc, call, results, run_in
+from tests.conftest import PROJECT, Dvc, call, commit_in, results, run_in
 from workflow.base.schema import Block
 from workflow.params import load_params
 
@@ -118,3 +118,11 @@ def test_a_clone_with_the_line_ends_of_windows_has_a_current_lock(repository: Pa
     run_in(tmp_path, "git", *windows, str(repository), str(clone))
     dry = run_in(clone, "dvc repro --allow-missing --dry")
     assert "Running stage" not in dry
+
+
+def test_own_files_keep_their_line_ends(copy: Path, tmp_path: Path):
+    own = copy / "own.csv"
+    own.write_bytes(b"text,label\r\na,yes\r\nb,no\n")
+    commit_in(copy)
+    run_in(tmp_path, "git clone --quiet", str(copy), str(tmp_path / "clone"))
+    assert (tmp_path / "clone/own.csv").read_bytes() == own.read_bytes()
