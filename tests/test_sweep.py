@@ -96,7 +96,7 @@ def test_the_best_is_first_beside_what_it_changed(sweep):
     assert shown.startswith("# Experiments on HEAD (")
     assert "**On validation, of 3: better: best.**" in shown
     assert "| model.units=1, model.dropout=0.9 | `candidate` |" in shown
-    assert re.search(rf"\| `?best`? +\|[^|]+\| `candidate` +\| {rows[0]['after']:.4f} +\|", shown)
+    assert re.search(rf"\| `best` +\|[^|]+\| `candidate` +\| {rows[0]['after']:.4f} +\|", shown)
     assert "By chance alone, the best of 3 equally good recipes looks" in shown
     assert "Each verdict is that of one row among 3 (Holm)." in shown
     assert "Not compared" not in shown
